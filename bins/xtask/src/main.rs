@@ -1,0 +1,2 @@
+//! Tests, benches and soaks of the workspace, in one command each.
+fn main() {}

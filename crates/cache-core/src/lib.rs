@@ -1,0 +1,1 @@
+//! A coherent read-through cache.

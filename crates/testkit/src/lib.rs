@@ -1,0 +1,1 @@
+//! Private servers, faults, clocks and contract suites for tests.
