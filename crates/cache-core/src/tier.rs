@@ -45,7 +45,7 @@ pub trait LocalTier<K, V>: Send + Sync + 'static {
     fn remove(&self, key: &K);
 
     /// Removes every entry whose key `keep` refuses.
-    fn retain(&self, keep: impl FnMut(&K) -> bool);
+    fn retain(&self, keep: impl Fn(&K) -> bool);
 
     /// Removes every entry.
     fn clear(&self);
@@ -275,6 +275,13 @@ pub trait SharedTier: Send + Sync + 'static {
         key: &SharedKey,
         lease: FillLease,
     ) -> impl Future<Output = Result<(), SharedError>> + Send;
+
+    /// Deletes a value that its reader could not decode. May delete a good one stored meanwhile: it is loaded again.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] when the outcome is not known; the value then expires by its ttl.
+    fn discard(&self, key: &SharedKey) -> impl Future<Output = Result<(), SharedError>> + Send;
 
     /// Waits until a fill of the key is announced, for at most `longest`. May return too early.
     fn filled(&self, key: &SharedKey, longest: Duration) -> impl Future<Output = ()> + Send;

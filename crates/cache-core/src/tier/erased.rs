@@ -36,6 +36,7 @@ trait Erased: Send + Sync {
         key: &'a SharedKey,
         lease: FillLease,
     ) -> BoxFuture<'a, Result<(), SharedError>>;
+    fn discard<'a>(&'a self, key: &'a SharedKey) -> BoxFuture<'a, Result<(), SharedError>>;
     fn filled<'a>(&'a self, key: &'a SharedKey, longest: Duration) -> BoxFuture<'a, ()>;
     fn invalidate<'a>(&'a self, invalidation: &'a Invalidation) -> BoxFuture<'a, Propagation>;
     fn claim<'a>(
@@ -86,6 +87,10 @@ impl<T: SharedTier> Erased for T {
         lease: FillLease,
     ) -> BoxFuture<'a, Result<(), SharedError>> {
         Box::pin(SharedTier::release(self, key, lease))
+    }
+
+    fn discard<'a>(&'a self, key: &'a SharedKey) -> BoxFuture<'a, Result<(), SharedError>> {
+        Box::pin(SharedTier::discard(self, key))
     }
 
     fn filled<'a>(&'a self, key: &'a SharedKey, longest: Duration) -> BoxFuture<'a, ()> {
@@ -167,6 +172,10 @@ impl SharedTier for SharedHandle {
 
     async fn release(&self, key: &SharedKey, lease: FillLease) -> Result<(), SharedError> {
         self.0.release(key, lease).await
+    }
+
+    async fn discard(&self, key: &SharedKey) -> Result<(), SharedError> {
+        self.0.discard(key).await
     }
 
     async fn filled(&self, key: &SharedKey, longest: Duration) {
