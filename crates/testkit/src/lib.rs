@@ -1,1 +1,16 @@
-//! Private servers, faults, clocks and contract suites for tests.
+#![doc = include_str!("../README.md")]
+
+mod data;
+mod error;
+mod eventually;
+mod proxy;
+mod real_time;
+mod redis;
+
+pub use self::{
+    data::{require_shared_data, shared_data},
+    error::{DataAbsent, NotInTime, ServerError},
+    eventually::eventually,
+    proxy::{Cut, Direction, FaultProxy, Fresh, ProxyStats},
+    redis::{RedisServer, RedisServerBuilder, Reply, Tls},
+};

@@ -1,0 +1,34 @@
+//! The data folder that lies beside the workspace.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::DataAbsent;
+
+/// `../shared/data`, seen from the root of the workspace.
+fn expected(path: &Path) -> PathBuf {
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = testkit.ancestors().nth(2).unwrap_or(testkit);
+    root.parent().unwrap_or(root).join("shared/data").join(path)
+}
+
+/// Returns the place of `path` in the shared data, or `None` when it is absent.
+///
+/// An empty `path` asks for the folder itself.
+#[must_use]
+pub fn shared_data(path: impl AsRef<Path>) -> Option<PathBuf> {
+    require_shared_data(path).ok()
+}
+
+/// Returns the place of `path` in the shared data.
+///
+/// # Errors
+///
+/// Returns [`DataAbsent`] when there is no such file or folder. Tests that need it print the error and pass.
+pub fn require_shared_data(path: impl AsRef<Path>) -> Result<PathBuf, DataAbsent> {
+    let path = expected(path.as_ref());
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(DataAbsent { path })
+    }
+}
