@@ -19,7 +19,7 @@ usage: cargo xtask <command> [options]
 commands:
   test    everything that must hold: tools, format, floors, lints, tests, docs, dependencies, examples
   ci      the same with the settings of CI
-  tidy    only the floors and the rules of the source tree (seconds)
+  tidy    only what needs no build: format, floors and the rules of the source tree (seconds)
   bench   the criterion benches, and the bars of benches/bars.json
   soak    a long run against a private Redis
   fuzz    every fuzz target for some seconds
@@ -41,7 +41,8 @@ usage: cargo xtask ci
 const TIDY_HELP: &str = "\
 usage: cargo xtask tidy
 
-Checks the floors (which package may depend on which) and the rules of the source tree, and nothing else.";
+Checks what needs no build: the format, the floors (which package may depend on which), and the rules of the
+source tree.";
 
 const BENCH_HELP: &str = "\
 usage: cargo xtask bench [--quick] [filter]
