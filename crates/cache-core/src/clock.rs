@@ -117,10 +117,7 @@ const BOOT: rustix::time::ClockId = rustix::time::ClockId::Monotonic;
 fn read(id: rustix::time::ClockId) -> Tick {
     let time = rustix::time::clock_gettime(id);
     // Both parts of a monotonic time are small and not negative.
-    #[expect(
-        clippy::cast_sign_loss,
-        reason = "a monotonic clock starts at zero and rises"
-    )]
+    #[expect(clippy::cast_sign_loss, reason = "a monotonic clock starts at zero and rises")]
     Tick(ORIGIN + time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 

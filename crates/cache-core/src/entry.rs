@@ -17,6 +17,17 @@ pub struct Lifetime {
     pub stale: Duration,
 }
 
+/// Where an entry comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// How long ago the source gave the value.
+    pub age: Duration,
+    /// How long it lives, counted from then.
+    pub lifetime: Lifetime,
+    /// What the value weighs, in bytes.
+    pub weight: u32,
+}
+
 /// One value of the local tier. Cloning is one reference count.
 ///
 /// Ages count from when the source answered, in every tier: an entry promoted from the shared tier is as old as it
@@ -28,35 +39,33 @@ pub struct Entry<V> {
     quiet_until: Tick,
     fresh_until: Tick,
     expires: Tick,
+    weight: u32,
 }
 
 impl<V> Entry<V> {
-    /// Creates an entry whose value the source gave `age` ago.
+    /// Creates an entry at `now`.
     ///
     /// `chance` is the draw of the jitter, which shortens freshness but never moves the end of the entry.
     #[must_use]
-    pub fn new(
-        value: Option<Arc<V>>,
-        age: Duration,
-        lifetime: Lifetime,
-        policy: &Policy,
-        now: Tick,
-        chance: u32,
-    ) -> Self {
+    pub fn new(value: Option<Arc<V>>, origin: Origin, policy: &Policy, now: Tick, chance: u32) -> Self {
+        let Origin { age, lifetime, weight } = origin;
         let ttl = policy.jitter.shorten(lifetime.ttl, chance);
         let left = |whole: Duration| now.after(whole.saturating_sub(age));
-        let quiet = if policy.refresh_ahead {
-            ttl - ttl / 5
-        } else {
-            ttl
-        };
+        let quiet = if policy.refresh_ahead { ttl - ttl / 5 } else { ttl };
         Self {
             value,
             born: now.before(age),
             quiet_until: left(quiet),
             fresh_until: left(ttl),
             expires: left(lifetime.ttl.saturating_add(lifetime.stale)),
+            weight,
         }
+    }
+
+    /// What the value weighs, in bytes.
+    #[must_use]
+    pub const fn weight(&self) -> u32 {
+        self.weight
     }
 
     /// The value; `None` where the source has none.
@@ -128,6 +137,7 @@ impl<V> Clone for Entry<V> {
             quiet_until: self.quiet_until,
             fresh_until: self.fresh_until,
             expires: self.expires,
+            weight: self.weight,
         }
     }
 }

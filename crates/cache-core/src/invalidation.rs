@@ -86,11 +86,7 @@ impl Invalidation {
     /// Whether a name is meant.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
-        self.keys.contains(name)
-            || self
-                .prefixes
-                .iter()
-                .any(|prefix| name.starts_with(prefix.as_str()))
+        self.keys.contains(name) || self.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
     }
 
     fn add_keyspace(&mut self, name: &str) {
@@ -132,9 +128,7 @@ pub struct InvalidationGraph {
 
 /// Why a graph cannot be declared.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error(
-    "invalidation graph: `{from}` names the subject `{to}`, which has no targets; declare it or drop the edge"
-)]
+#[error("invalidation graph: `{from}` names the subject `{to}`, which has no targets; declare it or drop the edge")]
 pub struct UnknownSubject {
     /// The subject with the edge.
     pub from: &'static str,
@@ -152,10 +146,7 @@ impl InvalidationGraph {
     /// Declares what a change of `subject` means.
     #[must_use]
     pub fn on(mut self, subject: &'static str, targets: &[Target]) -> Self {
-        self.edges
-            .entry(subject)
-            .or_default()
-            .extend_from_slice(targets);
+        self.edges.entry(subject).or_default().extend_from_slice(targets);
         self
     }
 
@@ -185,13 +176,7 @@ impl InvalidationGraph {
         out
     }
 
-    fn walk<'a>(
-        &'a self,
-        subject: &'a str,
-        id: &str,
-        seen: &mut BTreeSet<&'a str>,
-        out: &mut Invalidation,
-    ) {
+    fn walk<'a>(&'a self, subject: &'a str, id: &str, seen: &mut BTreeSet<&'a str>, out: &mut Invalidation) {
         if !seen.insert(subject) {
             return;
         }

@@ -209,10 +209,7 @@ impl<A: CacheKey, B: CacheKey> CacheKey for (A, B) {
     fn decode(part: &str) -> Option<Self> {
         let (first, second) = part.split_once(':')?;
         let first = decode_bytes(first, |byte| matches!(byte, b'%' | b':'))?;
-        Some((
-            A::decode(&String::from_utf8(first).ok()?)?,
-            B::decode(second)?,
-        ))
+        Some((A::decode(&String::from_utf8(first).ok()?)?, B::decode(second)?))
     }
 
     fn heap_size(&self) -> usize {

@@ -70,13 +70,8 @@ impl Keyspace {
 
     pub(crate) fn check(&self) -> Result<(), InvalidKeyspace> {
         let name = self.name;
-        let plain =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-' | b'.');
-        if name.is_empty()
-            || !name.bytes().all(plain)
-            || name.starts_with(':')
-            || name.ends_with(':')
-        {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'_' | b'-' | b'.');
+        if name.is_empty() || !name.bytes().all(plain) || name.starts_with(':') || name.ends_with(':') {
             return Err(InvalidKeyspace::Name { name });
         }
         if name == "lease" || name.starts_with("lease:") {
@@ -93,9 +88,7 @@ impl Keyspace {
 #[non_exhaustive]
 pub enum InvalidKeyspace {
     /// The name is empty, or has other characters than letters, digits, `:`, `_`, `-` and `.`.
-    #[error(
-        "keyspace name `{name}` is not made of letters, digits and inner `:`, `_`, `-`, `.`; rename the keyspace"
-    )]
+    #[error("keyspace name `{name}` is not made of letters, digits and inner `:`, `_`, `-`, `.`; rename the keyspace")]
     Name {
         /// The name as declared.
         name: &'static str,
@@ -107,9 +100,7 @@ pub enum InvalidKeyspace {
         name: &'static str,
     },
     /// Another keyspace has the same keys, or some of them.
-    #[error(
-        "keyspace `{name}` claims keys of `{other}`; give them one keyspace with an enum key, or another name"
-    )]
+    #[error("keyspace `{name}` claims keys of `{other}`; give them one keyspace with an enum key, or another name")]
     Overlap {
         /// The name as declared.
         name: &'static str,
@@ -149,11 +140,7 @@ impl Jitter {
     /// Creates a jitter of `percent`, at most 50.
     #[must_use]
     pub const fn percent(percent: u8) -> Option<Self> {
-        if percent <= 50 {
-            Some(Self(percent))
-        } else {
-            None
-        }
+        if percent <= 50 { Some(Self(percent)) } else { None }
     }
 
     /// The lifetime that is left of `ttl` for one draw of chance.
@@ -314,9 +301,7 @@ impl Policy {
             return Err("`negative` must be over zero and at most a year, or `None`");
         }
         if !bounded(self.load_timeout) {
-            return Err(
-                "`load_timeout` must be over zero: a load without an end holds its waiters for ever",
-            );
+            return Err("`load_timeout` must be over zero: a load without an end holds its waiters for ever");
         }
         if self.fill_term < Duration::from_millis(50) {
             return Err("`fill_term` must be at least 50 ms, or a healthy load loses its lease");

@@ -15,7 +15,10 @@ impl<V> Loaded<V> {
     /// A value.
     #[must_use]
     pub const fn found(value: V) -> Self {
-        Self { value: Some(value), ttl: None }
+        Self {
+            value: Some(value),
+            ttl: None,
+        }
     }
 
     /// The proof that the source has no value for the key. Remembered only where the policy says for how long.

@@ -224,10 +224,7 @@ pub trait SharedTier: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`SharedError`] when nothing can be said about the key.
-    fn get(
-        &self,
-        key: &SharedKey,
-    ) -> impl Future<Output = Result<Option<Stored>, SharedError>> + Send;
+    fn get(&self, key: &SharedKey) -> impl Future<Output = Result<Option<Stored>, SharedError>> + Send;
 
     /// Asks for the right to fill a key for `term`.
     ///
@@ -270,11 +267,7 @@ pub trait SharedTier: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`SharedError`] when the outcome is not known; the lease then runs out by its term.
-    fn release(
-        &self,
-        key: &SharedKey,
-        lease: FillLease,
-    ) -> impl Future<Output = Result<(), SharedError>> + Send;
+    fn release(&self, key: &SharedKey, lease: FillLease) -> impl Future<Output = Result<(), SharedError>> + Send;
 
     /// Deletes a value that its reader could not decode. May delete a good one stored meanwhile: it is loaded again.
     ///

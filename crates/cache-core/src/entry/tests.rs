@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;
 
-use super::{Entry, Freshness, Lifetime};
+use super::{Entry, Freshness, Lifetime, Origin};
 use crate::{
     clock::Tick,
     keyspace::{Jitter, Policy},
@@ -16,12 +16,16 @@ const NOW: Tick = Tick::from_nanos(1 << 60);
 
 fn entry(age: Duration) -> Entry<u8> {
     let policy = Policy::new(secs(100)).with_jitter(Jitter::NONE);
+    let lifetime = Lifetime {
+        ttl: secs(100),
+        stale: secs(50),
+    };
     Entry::new(
         Some(Arc::new(1)),
-        age,
-        Lifetime {
-            ttl: secs(100),
-            stale: secs(50),
+        Origin {
+            age,
+            lifetime,
+            weight: 1,
         },
         &policy,
         NOW,
@@ -65,7 +69,7 @@ proptest! {
     ) {
         let policy = Policy::new(secs(ttl)).with_jitter(Jitter::percent(50).unwrap());
         let lifetime = Lifetime { ttl: secs(ttl), stale: secs(stale) };
-        let entry = Entry::new(Some(Arc::new(())), secs(age), lifetime, &policy, NOW, chance);
+        let entry = Entry::new(Some(Arc::new(())), Origin { age: secs(age), lifetime, weight: 1 }, &policy, NOW, chance);
         let freshness = entry.freshness(NOW.after(secs(later)));
         if age + later >= ttl + stale {
             prop_assert_eq!(freshness, Freshness::Expired);

@@ -83,13 +83,8 @@ fn an_edge_to_nowhere_is_refused() {
 
 #[test]
 fn the_message_is_short_json_and_reads_back() {
-    let message = Invalidation::new()
-        .name("models:stats")
-        .prefix("catalog:v2:all:");
+    let message = Invalidation::new().name("models:stats").prefix("catalog:v2:all:");
     let text = serde_json::to_string(&message).unwrap();
     assert_eq!(text, r#"{"k":["models:stats"],"p":["catalog:v2:all:"]}"#);
-    assert_eq!(
-        serde_json::from_str::<Invalidation>(&text).unwrap(),
-        message
-    );
+    assert_eq!(serde_json::from_str::<Invalidation>(&text).unwrap(), message);
 }

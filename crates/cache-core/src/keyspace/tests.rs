@@ -16,9 +16,7 @@ fn names_are_the_documented_ones() {
     );
     assert_eq!(full.shared_name(&()), "models:catalog:full");
     assert_eq!(
-        provider
-            .key::<String>("models:provider:openrouter")
-            .as_deref(),
+        provider.key::<String>("models:provider:openrouter").as_deref(),
         Some("openrouter")
     );
     assert_eq!(full.key::<()>("models:catalog:full"), Some(()));
@@ -43,16 +41,10 @@ fn refused(name: &'static str, policy: Policy) -> InvalidKeyspace {
 #[test]
 fn a_keyspace_that_cannot_work_is_refused_by_name() {
     for name in ["", "a b", ":a", "a:", "{a}", "a*"] {
-        assert_eq!(
-            refused(name, Policy::new(TTL)),
-            InvalidKeyspace::Name { name }
-        );
+        assert_eq!(refused(name, Policy::new(TTL)), InvalidKeyspace::Name { name });
     }
     let name = "lease:x";
-    assert_eq!(
-        refused(name, Policy::new(TTL)),
-        InvalidKeyspace::ReservedName { name }
-    );
+    assert_eq!(refused(name, Policy::new(TTL)), InvalidKeyspace::ReservedName { name });
 }
 
 #[test]

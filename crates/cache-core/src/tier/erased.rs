@@ -2,10 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use super::{
-    Acquired, FillLease, Filled, Intent, NodePort, Propagation, SharedError, SharedKey, SharedTier,
-    Stored,
-};
+use super::{Acquired, FillLease, Filled, Intent, NodePort, Propagation, SharedError, SharedKey, SharedTier, Stored};
 use crate::invalidation::Invalidation;
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -31,11 +28,7 @@ trait Erased: Send + Sync {
         lease: FillLease,
         value: Stored,
     ) -> BoxFuture<'a, Result<Filled, SharedError>>;
-    fn release<'a>(
-        &'a self,
-        key: &'a SharedKey,
-        lease: FillLease,
-    ) -> BoxFuture<'a, Result<(), SharedError>>;
+    fn release<'a>(&'a self, key: &'a SharedKey, lease: FillLease) -> BoxFuture<'a, Result<(), SharedError>>;
     fn discard<'a>(&'a self, key: &'a SharedKey) -> BoxFuture<'a, Result<(), SharedError>>;
     fn filled<'a>(&'a self, key: &'a SharedKey, longest: Duration) -> BoxFuture<'a, ()>;
     fn invalidate<'a>(&'a self, invalidation: &'a Invalidation) -> BoxFuture<'a, Propagation>;
@@ -81,11 +74,7 @@ impl<T: SharedTier> Erased for T {
         Box::pin(SharedTier::fill(self, key, lease, value))
     }
 
-    fn release<'a>(
-        &'a self,
-        key: &'a SharedKey,
-        lease: FillLease,
-    ) -> BoxFuture<'a, Result<(), SharedError>> {
+    fn release<'a>(&'a self, key: &'a SharedKey, lease: FillLease) -> BoxFuture<'a, Result<(), SharedError>> {
         Box::pin(SharedTier::release(self, key, lease))
     }
 
@@ -143,30 +132,15 @@ impl SharedTier for SharedHandle {
         self.0.get(key).await
     }
 
-    async fn acquire(
-        &self,
-        key: &SharedKey,
-        intent: Intent,
-        term: Duration,
-    ) -> Result<Acquired, SharedError> {
+    async fn acquire(&self, key: &SharedKey, intent: Intent, term: Duration) -> Result<Acquired, SharedError> {
         self.0.acquire(key, intent, term).await
     }
 
-    async fn extend(
-        &self,
-        key: &SharedKey,
-        lease: &FillLease,
-        term: Duration,
-    ) -> Result<bool, SharedError> {
+    async fn extend(&self, key: &SharedKey, lease: &FillLease, term: Duration) -> Result<bool, SharedError> {
         self.0.extend(key, lease, term).await
     }
 
-    async fn fill(
-        &self,
-        key: &SharedKey,
-        lease: FillLease,
-        value: Stored,
-    ) -> Result<Filled, SharedError> {
+    async fn fill(&self, key: &SharedKey, lease: FillLease, value: Stored) -> Result<Filled, SharedError> {
         self.0.fill(key, lease, value).await
     }
 

@@ -1,0 +1,580 @@
+//! The read-through cache of one keyspace.
+//!
+//! Critical path: `peek`, `hit` and the first poll of `get_or_load`. They take one read lock of the local tier, read
+//! one clock, compare three numbers and count; they allocate, await and format nothing.
+
+mod build;
+mod local;
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use foldhash::fast::RandomState;
+use tokio::sync::{Semaphore, watch};
+
+pub use self::build::CacheBuilder;
+pub(crate) use self::local::LocalSide;
+use crate::{
+    clock::{Tick, Time},
+    codec::Codec,
+    counters::Counters,
+    entry::{Entry, Freshness, Lifetime, Origin},
+    fill::{self, Landed},
+    flight::{FlightId, FlightTable, Joined},
+    invalidation::Invalidation,
+    key::CacheKey,
+    keyspace::{Keyspace, LocalMode},
+    loader::{LoadError, Loader},
+    lookup::{CacheStatus, Lookup},
+    memory::MemoryTier,
+    metrics::CacheMetrics,
+    node::Node,
+    stats::CacheStats,
+    tier::{Attachment, Intent, LocalTier, Propagation, SharedHandle, SharedKey},
+    warmer::Warmer,
+};
+
+/// The read-through cache of one keyspace: memory in front, the node's shared tier behind, one load per miss.
+///
+/// Cheap to clone. Made by [`Node::cache`] or [`Node::local_cache`].
+///
+/// # Consistency
+///
+/// - A fill that began before an invalidation never makes its value visible to a read that begins after it returned.
+/// - After [`invalidate`](Self::invalidate) returned [`Propagation::Acknowledged`], no node serves the old value.
+/// - Nothing is served past ttl + stale; in coherent keyspaces nothing past the degraded ttl while the node cannot
+///   prove that it hears every invalidation.
+pub struct Cache<K, V, L = MemoryTier<K, V>> {
+    core: Arc<Core<K, V, L>>,
+    node: Node,
+}
+
+/// What a cache and its flights share.
+pub(crate) struct Core<K, V, L> {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) local: L,
+    pub(crate) flights: FlightTable<K, Landing<V>, RandomState>,
+    pub(crate) attachment: Arc<Attachment>,
+    pub(crate) time: Time,
+    pub(crate) shared: Option<Shared<V>>,
+    pub(crate) weigh: Option<Weigh<V>>,
+    pub(crate) loads: Semaphore,
+    pub(crate) warmer: Warmer<K>,
+    pub(crate) tally: Tally,
+    pub(crate) metrics: CacheMetrics,
+    hits: Counters<4>,
+    max_entries: u64,
+}
+
+/// The shared tier, and how values get there.
+pub(crate) struct Shared<V> {
+    pub(crate) tier: SharedHandle,
+    pub(crate) codec: Arc<dyn Codec<V>>,
+    /// The length of the value encoded or decoded last.
+    pub(crate) last_len: AtomicUsize,
+}
+
+/// Says what a value weighs, in bytes.
+pub(crate) type Weigh<V> = Arc<dyn Fn(&V) -> usize + Send + Sync>;
+
+/// Where a flight lands: empty until then.
+pub(crate) type Landing<V> = watch::Receiver<Option<Outcome<V>>>;
+
+/// What a flight brings its waiters.
+pub(crate) type Outcome<V> = Result<Landed<V>, LoadError>;
+
+/// Counts off the critical path.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) misses: AtomicU64,
+    pub(crate) local_misses: AtomicU64,
+    pub(crate) shared_hits: AtomicU64,
+    pub(crate) coalesced: AtomicU64,
+    pub(crate) loads: AtomicU64,
+    pub(crate) sets: AtomicU64,
+    pub(crate) local_sets: AtomicU64,
+    pub(crate) errors: AtomicU64,
+    pub(crate) fenced: AtomicU64,
+    pub(crate) undecodable: AtomicU64,
+    pub(crate) invalidations: AtomicU64,
+    pub(crate) expirations: AtomicU64,
+}
+
+pub(crate) fn bump(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+const LOCAL: usize = 0;
+const STALE: usize = 1;
+const DEGRADED: usize = 2;
+
+/// What the local tier can say to a reader.
+pub(crate) enum Judged<V> {
+    /// Serve it.
+    Hit(Lookup<V>),
+    /// Serve it, and see to a refresh.
+    Due(Lookup<V>),
+    /// Nothing that may be served.
+    Miss,
+}
+
+/// Whether a refresh observes the least time since the last one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Not before the policy's `refresh_interval` is over.
+    Interval,
+    /// Now.
+    Force,
+}
+
+/// What became of a refresh.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Refreshed<V> {
+    /// The value is new.
+    Done(Lookup<V>),
+    /// Another refresh of the key was under way; this is its value.
+    Coalesced(Lookup<V>),
+    /// The last refresh of the key was too short a time ago.
+    Skipped,
+}
+
+impl<K, V, L> Core<K, V, L>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    /// Critical path: the entry of a key, judged.
+    #[inline]
+    fn look<Q>(&self, key: &Q) -> Judged<V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        let now = self.time.now();
+        match self.local.get(key) {
+            None => Judged::Miss,
+            Some(entry) if entry.is_quiet(now) && self.attachment.holds(now) => {
+                let born = entry.born();
+                Judged::Hit(Lookup::new(entry.into_value(), CacheStatus::LocalHit, born, now))
+            }
+            Some(entry) => self.judge(entry, now),
+        }
+    }
+
+    #[cold]
+    fn judge(&self, entry: Entry<V>, now: Tick) -> Judged<V> {
+        let policy = &self.keyspace.policy;
+        let attached = self.attachment.holds(now);
+        let born = entry.born();
+        let servable = attached || entry.age(now) <= policy.degraded_ttl;
+        let (status, due) = match entry.freshness(now) {
+            Freshness::Expired => {
+                bump(&self.tally.expirations);
+                return Judged::Miss;
+            }
+            _ if !servable => return Judged::Miss,
+            Freshness::Fresh => (CacheStatus::LocalHit, false),
+            Freshness::Aging => (CacheStatus::LocalHit, true),
+            Freshness::Stale => (CacheStatus::StaleHit, true),
+        };
+        let status = if attached { status } else { CacheStatus::Degraded };
+        let lookup = Lookup::new(entry.into_value(), status, born, now);
+        if due { Judged::Due(lookup) } else { Judged::Hit(lookup) }
+    }
+
+    #[inline]
+    fn count(&self, status: CacheStatus) {
+        match status {
+            CacheStatus::LocalHit => self.hits.count(LOCAL),
+            CacheStatus::StaleHit => self.hits.count(STALE),
+            _ => self.hits.count(DEGRADED),
+        }
+    }
+
+    /// The entry that may be served now, if any, without counting.
+    pub(crate) fn servable<Q>(&self, key: &Q) -> Option<Lookup<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        if self.keyspace.policy.local == LocalMode::Off {
+            return None;
+        }
+        match self.look(key) {
+            Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
+            Judged::Miss => None,
+        }
+    }
+
+    /// Keeps a value in memory, if the flight may still commit. The jitter is drawn here.
+    pub(crate) fn commit(&self, key: &K, id: FlightId, value: Option<Arc<V>>, origin: Origin) -> bool {
+        if self.keyspace.policy.local == LocalMode::Off || origin.lifetime.ttl.is_zero() {
+            return false;
+        }
+        let entry = Entry::new(value, origin, &self.keyspace.policy, self.time.now(), rand::random());
+        let kept = self.flights.commit(key, id, || self.local.insert(key.clone(), entry));
+        if kept {
+            bump(&self.tally.local_sets);
+        }
+        kept
+    }
+
+    /// How long a value lives by the policy, or by what its loader said.
+    pub(crate) fn lifetime(&self, found: bool, own: Option<std::time::Duration>) -> Lifetime {
+        let policy = &self.keyspace.policy;
+        match (found, policy.negative) {
+            (true, _) => Lifetime {
+                ttl: own.unwrap_or(policy.ttl),
+                stale: policy.stale,
+            },
+            (false, Some(negative)) => Lifetime {
+                ttl: own.unwrap_or(negative),
+                stale: std::time::Duration::ZERO,
+            },
+            (false, None) => Lifetime {
+                ttl: std::time::Duration::ZERO,
+                stale: std::time::Duration::ZERO,
+            },
+        }
+    }
+
+    pub(crate) fn shared_key(&self, key: &K) -> SharedKey {
+        SharedKey {
+            name: self.keyspace.shared_name(key),
+            schema: self.keyspace.schema,
+            coherent: self.keyspace.policy.coherent,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> CacheStats {
+        local::stats(self)
+    }
+}
+
+impl<K, V, L> Cache<K, V, L>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    /// The keyspace as declared.
+    #[must_use]
+    pub fn keyspace(&self) -> &Keyspace {
+        &self.core.keyspace
+    }
+
+    /// The entry in memory that may be served now. Loads nothing, awaits nothing, counts nothing.
+    #[inline]
+    pub fn peek<Q>(&self, key: &Q) -> Option<Lookup<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        match self.core.look(key) {
+            Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
+            Judged::Miss => None,
+        }
+    }
+
+    /// The entry in memory that may be served now, counted as a hit. Loads nothing, awaits nothing; a miss is not
+    /// counted, since the caller will ask again by [`get_or_load`](Self::get_or_load).
+    #[inline]
+    pub fn hit<Q>(&self, key: &Q) -> Option<Lookup<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        match self.core.look(key) {
+            Judged::Hit(lookup) | Judged::Due(lookup) => {
+                self.core.count(lookup.status);
+                Some(lookup)
+            }
+            Judged::Miss => None,
+        }
+    }
+
+    /// The value that a tier has, memory first; `None` if none has it or the shared one does not answer.
+    /// Never asks the source.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing that others wait for.
+    pub async fn get<Q>(&self, key: &Q) -> Option<Lookup<V>>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned + Sync + ?Sized,
+        Q::Owned: Into<K>,
+    {
+        if self.core.keyspace.policy.local == LocalMode::Front
+            && let Some(lookup) = self.hit(key)
+        {
+            return Some(lookup);
+        }
+        let key: K = key.to_owned().into();
+        Box::pin(fill::look_shared(&self.core, &key)).await
+    }
+
+    /// The value of a key: from memory, else from the shared tier, else from the source through `loader`.
+    ///
+    /// However many callers miss a key at once, the source is asked once, in all nodes together while the shared tier
+    /// answers. A hit in the last fifth of the ttl, or past it, starts a refresh in the background.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when no tier has a value that may be served and the loader could not find one out. Every caller
+    /// that waited for the same load gets the same error; nothing is remembered of it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing: the load goes on for those who wait for it, and for the cache.
+    #[inline]
+    pub async fn get_or_load<Q, Src>(&self, key: &Q, loader: &Src) -> Result<Lookup<V>, LoadError>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned + Sync + ?Sized,
+        Q::Owned: Into<K>,
+        Src: Loader<K, V> + Clone,
+    {
+        if self.core.keyspace.policy.local == LocalMode::Front {
+            match self.core.look(key) {
+                Judged::Hit(lookup) => {
+                    self.core.count(lookup.status);
+                    return Ok(lookup);
+                }
+                Judged::Due(lookup) => {
+                    self.core.count(lookup.status);
+                    self.refresh_in_background(key, loader);
+                    return Ok(lookup);
+                }
+                Judged::Miss => {}
+            }
+        }
+        Box::pin(self.miss(key.to_owned().into(), loader)).await
+    }
+
+    async fn miss<Src>(&self, key: K, loader: &Src) -> Result<Lookup<V>, LoadError>
+    where
+        Src: Loader<K, V> + Clone,
+    {
+        let core = &self.core;
+        bump(&core.tally.local_misses);
+        let (mut landing, leads) = match self.join(&key, loader, Intent::Fill) {
+            Joined::Leader(_, landing) => (landing, true),
+            Joined::Waiter(landing) => (landing, false),
+        };
+        let at_hand = core.servable(&key).is_some();
+        let outcome = if at_hand {
+            tokio::time::timeout(core.keyspace.policy.soft_timeout, landed(&mut landing))
+                .await
+                .ok()
+        } else {
+            Some(landed(&mut landing).await)
+        };
+        match outcome {
+            Some(Ok(landed)) => {
+                let status = landed.status_for(leads);
+                match landed.status {
+                    CacheStatus::SharedHit => bump(&core.tally.shared_hits),
+                    CacheStatus::LocalHit | CacheStatus::StaleHit => core.count(landed.status),
+                    _ => bump(&core.tally.misses),
+                }
+                if !leads {
+                    bump(&core.tally.coalesced);
+                }
+                Ok(Lookup::new(landed.value, status, landed.born, core.time.now()))
+            }
+            // Better an entry that may be served than an error or a longer wait.
+            failed => match (core.servable(&key), failed) {
+                (Some(lookup), _) => {
+                    core.count(lookup.status);
+                    Ok(lookup)
+                }
+                (None, Some(Err(error))) => {
+                    bump(&core.tally.misses);
+                    Err(error)
+                }
+                (None, _) => {
+                    // The entry went while we waited: wait for the flight after all.
+                    bump(&core.tally.misses);
+                    let landed = landed(&mut landing).await?;
+                    Ok(Lookup::new(
+                        landed.value.clone(),
+                        landed.status_for(leads),
+                        landed.born,
+                        core.time.now(),
+                    ))
+                }
+            },
+        }
+    }
+
+    /// Joins the key's flight, or starts one in a task of its own.
+    fn join<Src>(&self, key: &K, loader: &Src, intent: Intent) -> Joined<Landing<V>>
+    where
+        Src: Loader<K, V> + Clone,
+    {
+        let mut sender = None;
+        let joined = self.core.flights.join(key, || {
+            let (land, landing) = watch::channel(None);
+            sender = Some(land);
+            landing
+        });
+        if let (Joined::Leader(id, _), Some(land)) = (&joined, sender) {
+            let flight = fill::Flight::new(Arc::clone(&self.core), key.clone(), *id, intent);
+            // Bounded by the policy's load_timeout; outlives the caller on purpose.
+            drop(tokio::spawn(flight.fly(loader.clone(), land)));
+        }
+        joined
+    }
+
+    #[cold]
+    fn refresh_in_background<Q, Src>(&self, key: &Q, loader: &Src)
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned + ?Sized,
+        Q::Owned: Into<K>,
+        Src: Loader<K, V> + Clone,
+    {
+        let now = self.core.time.now();
+        if self.core.warmer.is_too_soon(key, now) {
+            return;
+        }
+        let key: K = key.to_owned().into();
+        if let Joined::Leader(..) = self.join(&key, loader, Intent::Refresh) {
+            self.core.warmer.note(key, now);
+        }
+    }
+
+    /// Loads a key anew although a value is there, and waits for it. Concurrent refreshes of a key coalesce, and one
+    /// that comes sooner than the policy's `refresh_interval` after the last is skipped unless forced.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError`] when the loader could not find the value out; the old one stays.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel the refresh.
+    pub async fn refresh<Q, Src>(&self, key: &Q, loader: &Src, pace: Pace) -> Result<Refreshed<V>, LoadError>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned + Sync + ?Sized,
+        Q::Owned: Into<K>,
+        Src: Loader<K, V> + Clone,
+    {
+        let core = &self.core;
+        let now = core.time.now();
+        if pace == Pace::Interval && core.warmer.is_too_soon(key, now) {
+            bump(&core.warmer.skipped);
+            return Ok(Refreshed::Skipped);
+        }
+        let key: K = key.to_owned().into();
+        match self.join(&key, loader, Intent::Refresh) {
+            Joined::Leader(_, mut landing) => {
+                core.warmer.note(key, now);
+                let landed = landed(&mut landing).await?;
+                Ok(Refreshed::Done(Lookup::new(
+                    landed.value,
+                    landed.status,
+                    landed.born,
+                    core.time.now(),
+                )))
+            }
+            Joined::Waiter(mut landing) => {
+                bump(&core.warmer.coalesced);
+                let landed = landed(&mut landing).await?;
+                Ok(Refreshed::Coalesced(Lookup::new(
+                    landed.value,
+                    CacheStatus::Coalesced,
+                    landed.born,
+                    core.time.now(),
+                )))
+            }
+        }
+    }
+
+    /// Replaces a key's value by one that the caller has just written to the source.
+    ///
+    /// All nodes forget the old value first; then the new one is stored, unless the key was invalidated meanwhile.
+    /// Callers that may overtake each other between their write and this call should [`invalidate`](Self::invalidate)
+    /// instead: the later call wins here, not the later write.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel the invalidation; the new value may then not be stored.
+    pub async fn insert<Q>(&self, key: &Q, value: V) -> Propagation
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ToOwned + Sync + ?Sized,
+        Q::Owned: Into<K>,
+    {
+        let key: K = key.to_owned().into();
+        bump(&self.core.tally.sets);
+        Box::pin(fill::insert(&self.core, &self.node, key, Arc::new(value))).await
+    }
+
+    /// Forgets keys in every tier of every node, with all that the node's graph says of them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel the invalidation.
+    pub async fn invalidate<'a, Q>(&self, keys: impl IntoIterator<Item = &'a Q>) -> Propagation
+    where
+        K: Borrow<Q>,
+        Q: ToOwned + ?Sized + 'a,
+        Q::Owned: Into<K>,
+    {
+        let mut all = Invalidation::new();
+        for key in keys {
+            all = all.key(&self.core.keyspace, &key.to_owned().into());
+        }
+        self.node.invalidate(all).await
+    }
+
+    /// Forgets every key of this keyspace in every tier of every node.
+    pub async fn clear(&self) -> Propagation {
+        self.node
+            .invalidate(Invalidation::new().keyspace(&self.core.keyspace))
+            .await
+    }
+
+    /// What the cache has done and holds.
+    #[must_use]
+    pub fn stats(&self) -> CacheStats {
+        self.core.stats()
+    }
+}
+
+/// Waits for the end of a flight.
+async fn landed<V: Send + Sync>(landing: &mut Landing<V>) -> Outcome<V> {
+    match landing.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.as_ref().map_or(Err(LoadError::Abandoned), Clone::clone),
+        Err(_gone) => Err(LoadError::Abandoned),
+    }
+}
+
+impl<K, V, L> Clone for Cache<K, V, L> {
+    fn clone(&self) -> Self {
+        Self {
+            core: Arc::clone(&self.core),
+            node: self.node.clone(),
+        }
+    }
+}
+
+impl<K, V, L> fmt::Debug for Cache<K, V, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("keyspace", &self.core.keyspace.name)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,576 @@
+//! One fill, from the miss to the landing: shared tier, fill lease, source, and what may be kept of the result.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
+
+use crate::{
+    cache::{Core, Outcome, Shared, bump},
+    clock::Tick,
+    codec::CodecError,
+    entry::{Lifetime, Origin, stored_age},
+    flight::{FlightId, Joined},
+    invalidation::Invalidation,
+    key::CacheKey,
+    keyspace::LocalMode,
+    loader::{LoadError, Loaded, Loader},
+    lookup::{CacheStatus, Lookup},
+    node::Node,
+    tier::{Acquired, FillLease, Filled, Intent, LocalTier, Propagation, SharedError, SharedKey, SharedTier, Stored},
+};
+
+/// How soon a waiter asks again for another node's fill whose notice got lost; doubled up to the second.
+const FIRST_POLL: Duration = Duration::from_millis(10);
+const LAST_POLL: Duration = Duration::from_millis(100);
+
+/// From this size on, values are encoded and decoded away from the runtime's own threads.
+const LARGE: usize = 256 << 10;
+
+/// What a flight brought.
+#[derive(Debug)]
+pub(crate) struct Landed<V> {
+    pub(crate) value: Option<Arc<V>>,
+    pub(crate) born: Tick,
+    pub(crate) status: CacheStatus,
+}
+
+impl<V> Clone for Landed<V> {
+    fn clone(&self) -> Self {
+        Self {
+            value: self.value.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<V> Landed<V> {
+    /// The status for a reader: whoever did not start the flight shares its load.
+    pub(crate) fn status_for(&self, leads: bool) -> CacheStatus {
+        match self.status {
+            CacheStatus::Fill if !leads => CacheStatus::Coalesced,
+            status => status,
+        }
+    }
+}
+
+impl<V> From<Lookup<V>> for Landed<V> {
+    fn from(lookup: Lookup<V>) -> Self {
+        let born = lookup.born();
+        Self {
+            status: lookup.status,
+            value: lookup.value,
+            born,
+        }
+    }
+}
+
+/// A fill under way. Holds the key's seat in the flight table until it is dropped.
+pub(crate) struct Flight<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> {
+    core: Arc<Core<K, V, L>>,
+    key: K,
+    id: FlightId,
+    intent: Intent,
+}
+
+/// A value that the source gave, not yet kept anywhere.
+struct Fresh<V> {
+    value: Option<Arc<V>>,
+    lifetime: Lifetime,
+    born: Tick,
+}
+
+impl<V> Fresh<V> {
+    fn landed(self, status: CacheStatus) -> Landed<V> {
+        Landed {
+            value: self.value,
+            born: self.born,
+            status,
+        }
+    }
+}
+
+impl<K, V, L> Flight<K, V, L>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    pub(crate) fn new(core: Arc<Core<K, V, L>>, key: K, id: FlightId, intent: Intent) -> Self {
+        Self { core, key, id, intent }
+    }
+
+    /// Fills the key and lands. Bounded by the time-outs of the tier and of the policy.
+    pub(crate) async fn fly<Src: Loader<K, V>>(self, loader: Src, land: watch::Sender<Option<Outcome<V>>>) {
+        let core = Arc::clone(&self.core);
+        let refresh = self.intent == Intent::Refresh;
+        if refresh {
+            bump(&core.warmer.in_flight);
+        }
+        let outcome = self.fill(&loader).await;
+        if refresh {
+            core.warmer.in_flight.fetch_sub(1, Ordering::Relaxed);
+            bump(if outcome.is_ok() {
+                &core.warmer.refreshes
+            } else {
+                &core.warmer.errors
+            });
+        }
+        // Off the table first: whoever comes after an error starts anew.
+        drop(self);
+        land.send_replace(Some(outcome));
+    }
+
+    async fn fill<Src: Loader<K, V>>(&self, loader: &Src) -> Outcome<V> {
+        let core = &self.core;
+        // The entry may have come between the reader's look and our registration.
+        if self.intent == Intent::Fill
+            && core.keyspace.policy.local == LocalMode::Front
+            && let Some(lookup) = core.servable(&self.key)
+        {
+            return Ok(lookup.into());
+        }
+        match &core.shared {
+            None => self.load_alone(loader, CacheStatus::Fill).await,
+            Some(shared) => match self.fill_shared(shared, loader).await {
+                Ok(outcome) => outcome,
+                Err(error) => self.without_shared(&error, loader).await,
+            },
+        }
+    }
+
+    /// The way by the shared tier. An error of that tier means: go on without it.
+    async fn fill_shared<Src: Loader<K, V>>(
+        &self,
+        shared: &Shared<V>,
+        loader: &Src,
+    ) -> Result<Outcome<V>, SharedError> {
+        let policy = &self.core.keyspace.policy;
+        let name = self.core.shared_key(&self.key);
+        if let Some(landed) = self.look(shared, &name).await? {
+            return Ok(Ok(landed));
+        }
+        let give_up = Instant::now() + policy.load_timeout;
+        let mut poll = FIRST_POLL;
+        loop {
+            match shared.tier.acquire(&name, self.intent, policy.fill_term).await? {
+                Acquired::Value(stored) => match self.promote(shared, &name, stored).await? {
+                    Some(landed) => return Ok(Ok(landed)),
+                    None if Instant::now() >= give_up => break,
+                    None => {}
+                },
+                Acquired::Lead(lease) => return Ok(self.lead(shared, &name, lease, loader).await),
+                Acquired::Busy(left) => {
+                    let budget = give_up.saturating_duration_since(Instant::now());
+                    if budget.is_zero() {
+                        break;
+                    }
+                    shared
+                        .tier
+                        .filled(&name, left.min(poll).min(budget).max(Duration::from_millis(1)))
+                        .await;
+                    poll = (poll * 2).min(LAST_POLL);
+                    if self.intent == Intent::Refresh
+                        && let Some(landed) = self.look(shared, &name).await?
+                    {
+                        return Ok(Ok(landed));
+                    }
+                }
+            }
+        }
+        // Another node has been at it for longer than we wait. Ask the source for those who wait, keep nothing.
+        if let Some(lookup) = self.core.servable(&self.key) {
+            return Ok(Ok(lookup.into()));
+        }
+        Ok(self.load(loader).await.map(|fresh| fresh.landed(CacheStatus::Degraded)))
+    }
+
+    /// Asks the shared tier for a value; for a refresh, one that is younger than ours.
+    async fn look(&self, shared: &Shared<V>, name: &SharedKey) -> Result<Option<Landed<V>>, SharedError> {
+        let Some(stored) = shared.tier.get(name).await? else {
+            return Ok(None);
+        };
+        if self.intent == Intent::Refresh {
+            let now = self.core.time.now();
+            let age = stored_age(&stored, self.core.time.wall());
+            let ours = self.core.local.get(&self.key).map(|entry| entry.age(now));
+            // What is as old as our own entry, give or take the clocks, is no refresh; nor is what is about to go.
+            let younger = ours.is_none_or(|ours| age + Duration::from_millis(100) < ours);
+            if !younger || age >= stored.ttl - stored.ttl / 5 {
+                return Ok(None);
+            }
+        }
+        self.promote(shared, name, stored).await
+    }
+
+    /// Takes a value of the shared tier into memory, as old as it is there. One that does not decode is deleted.
+    async fn promote(
+        &self,
+        shared: &Shared<V>,
+        name: &SharedKey,
+        stored: Stored,
+    ) -> Result<Option<Landed<V>>, SharedError> {
+        let core = &self.core;
+        match decode(shared, &stored).await {
+            Ok(value) => {
+                let now = core.time.now();
+                let age = stored_age(&stored, core.time.wall());
+                let lifetime = Lifetime {
+                    ttl: stored.ttl,
+                    stale: stored.stale,
+                };
+                if age >= lifetime.ttl.saturating_add(lifetime.stale) {
+                    return Ok(None);
+                }
+                let weight = self.weight(value.as_deref(), stored.payload.as_ref());
+                core.commit(&self.key, self.id, value.clone(), Origin { age, lifetime, weight });
+                Ok(Some(Landed {
+                    value,
+                    born: now.before(age),
+                    status: CacheStatus::SharedHit,
+                }))
+            }
+            Err(_undecodable) => {
+                bump(&core.tally.undecodable);
+                bump(&core.tally.errors);
+                shared.tier.discard(name).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Loads under a fill lease, and stores the result while the lease holds.
+    async fn lead<Src: Loader<K, V>>(
+        &self,
+        shared: &Shared<V>,
+        name: &SharedKey,
+        lease: FillLease,
+        loader: &Src,
+    ) -> Outcome<V> {
+        let core = &self.core;
+        let loaded = {
+            let load = self.load(loader);
+            tokio::pin!(load);
+            let hold = self.hold(shared, name, &lease);
+            tokio::select! {
+                biased;
+                loaded = &mut load => loaded,
+                () = hold => load.await,
+            }
+        };
+        let fresh = match loaded {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                self.release(shared, name, lease).await;
+                return Err(error);
+            }
+        };
+        let encoded = match encode(shared, fresh.value.as_ref()).await {
+            Ok(encoded) => encoded,
+            Err(_unencodable) => {
+                bump(&core.tally.errors);
+                self.release(shared, name, lease).await;
+                self.keep(&fresh, None);
+                return Ok(fresh.landed(CacheStatus::Fill));
+            }
+        };
+        if fresh.lifetime.ttl.is_zero() {
+            self.release(shared, name, lease).await;
+            return Ok(fresh.landed(CacheStatus::Fill));
+        }
+        let now = core.time.now();
+        let stored = Stored {
+            payload: encoded.clone(),
+            source_time: core.time.wall().before(now.since(fresh.born)),
+            ttl: fresh.lifetime.ttl,
+            stale: fresh.lifetime.stale,
+        };
+        match shared.tier.fill(name, lease, stored).await {
+            Ok(Filled::Stored) => {
+                bump(&core.tally.sets);
+                self.keep(&fresh, encoded.as_ref());
+            }
+            Ok(Filled::Fenced) => bump(&core.tally.fenced),
+            Err(_unknown) => {
+                bump(&core.tally.errors);
+                self.keep(&fresh, encoded.as_ref());
+            }
+        }
+        Ok(fresh.landed(CacheStatus::Fill))
+    }
+
+    /// Prolongs the fill lease for as long as it is polled; ends when the lease is void.
+    async fn hold(&self, shared: &Shared<V>, name: &SharedKey, lease: &FillLease) {
+        let term = self.core.keyspace.policy.fill_term;
+        loop {
+            tokio::time::sleep(term / 3).await;
+            // An unknown outcome is tried again; the lease runs out by itself if it stays so.
+            if let Ok(false) = shared.tier.extend(name, lease, term).await {
+                return;
+            }
+        }
+    }
+
+    async fn release(&self, shared: &Shared<V>, name: &SharedKey, lease: FillLease) {
+        if shared.tier.release(name, lease).await.is_err() {
+            // It runs out by its term.
+            bump(&self.core.tally.errors);
+        }
+    }
+
+    /// The way without the shared tier: memory where the keyspace asks it second, else the source.
+    async fn without_shared<Src: Loader<K, V>>(&self, _error: &SharedError, loader: &Src) -> Outcome<V> {
+        let core = &self.core;
+        bump(&core.tally.errors);
+        if self.intent == Intent::Fill
+            && core.keyspace.policy.local == LocalMode::Fallback
+            && let Some(lookup) = core.servable(&self.key)
+        {
+            return Ok(lookup.into());
+        }
+        self.load_alone(loader, CacheStatus::Degraded).await
+    }
+
+    /// Loads for this node only.
+    async fn load_alone<Src: Loader<K, V>>(&self, loader: &Src, status: CacheStatus) -> Outcome<V> {
+        let fresh = self.load(loader).await?;
+        let encoded = match (&self.core.shared, &self.core.weigh) {
+            // The encoded length is the weight where nothing else says it, also while the shared tier is away.
+            (Some(shared), None) => encode(shared, fresh.value.as_ref()).await.unwrap_or_default(),
+            _ => None,
+        };
+        if self.keep(&fresh, encoded.as_ref()) && self.core.shared.is_none() {
+            bump(&self.core.tally.sets);
+        }
+        Ok(fresh.landed(status))
+    }
+
+    fn keep(&self, fresh: &Fresh<V>, encoded: Option<&Bytes>) -> bool {
+        let age = self.core.time.now().since(fresh.born);
+        let weight = self.weight(fresh.value.as_deref(), encoded);
+        let origin = Origin {
+            age,
+            lifetime: fresh.lifetime,
+            weight,
+        };
+        self.core.commit(&self.key, self.id, fresh.value.clone(), origin)
+    }
+
+    fn weight(&self, value: Option<&V>, encoded: Option<&Bytes>) -> u32 {
+        let weight = match (value, &self.core.weigh, encoded) {
+            (None, ..) => 0,
+            (Some(value), Some(weigh), _) => weigh(value),
+            (Some(_), None, Some(encoded)) => encoded.len(),
+            (Some(_), None, None) => size_of::<V>(),
+        };
+        u32::try_from(weight).unwrap_or(u32::MAX)
+    }
+
+    /// Asks the source once, under the policy's bounds on time and on loads at once.
+    async fn load<Src: Loader<K, V>>(&self, loader: &Src) -> Result<Fresh<V>, LoadError> {
+        let core = &self.core;
+        let limit = core.keyspace.policy.load_timeout;
+        let begun = Instant::now();
+        let load = async {
+            // Never closed, so never an error.
+            let _permit = core.loads.acquire().await;
+            bump(&core.tally.loads);
+            AssertUnwindSafe(loader.load(&self.key)).catch_unwind().await
+        };
+        let loaded = match timeout(limit, load).await {
+            Ok(Ok(Ok(loaded))) => Ok(loaded),
+            Ok(Ok(Err(error))) => Err(LoadError::Failed(Arc::new(error))),
+            Ok(Err(_panic)) => Err(LoadError::Panicked),
+            Err(_elapsed) => Err(LoadError::TimedOut(limit)),
+        };
+        core.metrics.fill_duration.record(begun.elapsed());
+        match loaded {
+            Ok(Loaded { value, ttl }) => {
+                let lifetime = core.lifetime(value.is_some(), ttl);
+                Ok(Fresh {
+                    value: value.map(Arc::new),
+                    lifetime,
+                    born: core.time.now(),
+                })
+            }
+            Err(error) => {
+                bump(&core.tally.errors);
+                Err(error)
+            }
+        }
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Drop for Flight<K, V, L> {
+    fn drop(&mut self) {
+        self.core.flights.land(&self.key, self.id);
+    }
+}
+
+/// Looks for a value in the shared tier without ever asking the source, and takes it into memory.
+pub(crate) async fn look_shared<K, V, L>(core: &Arc<Core<K, V, L>>, key: &K) -> Option<Lookup<V>>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    let found = match &core.shared {
+        Some(shared) => {
+            // Registered before asking, so that an invalidation in between keeps the value out of memory.
+            let flight = match core.flights.join(key, || watch::channel(None).1) {
+                Joined::Leader(id, _) => Some(Flight::new(Arc::clone(core), key.clone(), id, Intent::Fill)),
+                Joined::Waiter(_) => None,
+            };
+            match flight {
+                Some(flight) => flight.look(shared, &core.shared_key(key)).await.ok().flatten(),
+                // A fill is under way: look past it, keep nothing.
+                None => peek_shared(core, shared, key).await,
+            }
+        }
+        None => None,
+    };
+    if let Some(landed) = found {
+        bump(&core.tally.shared_hits);
+        return Some(Lookup::new(landed.value, landed.status, landed.born, core.time.now()));
+    }
+    // Memory last, for keyspaces that ask it last.
+    let lookup = core.servable(key);
+    if lookup.is_none() {
+        bump(&core.tally.misses);
+    }
+    lookup
+}
+
+/// Reads the shared tier for one reader, keeping nothing.
+async fn peek_shared<K, V, L>(core: &Core<K, V, L>, shared: &Shared<V>, key: &K) -> Option<Landed<V>>
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    let stored = shared.tier.get(&core.shared_key(key)).await.ok().flatten()?;
+    let value = decode(shared, &stored).await.ok()?;
+    let born = core.time.now().before(stored_age(&stored, core.time.wall()));
+    Some(Landed {
+        value,
+        born,
+        status: CacheStatus::SharedHit,
+    })
+}
+
+/// Replaces a value: all nodes forget the old one, then the new one is stored unless the key was invalidated since.
+pub(crate) async fn insert<K, V, L>(core: &Arc<Core<K, V, L>>, node: &Node, key: K, value: Arc<V>) -> Propagation
+where
+    K: CacheKey,
+    V: Send + Sync + 'static,
+    L: LocalTier<K, V>,
+{
+    let policy = &core.keyspace.policy;
+    let name = core.shared_key(&key);
+    let born = core.time.now();
+    let fresh = Fresh {
+        value: Some(value),
+        lifetime: core.lifetime(true, None),
+        born,
+    };
+    let invalidation = Invalidation::new().key(&core.keyspace, &key);
+    let (propagation, lease) = match &core.shared {
+        Some(_) => node.claim(&name, invalidation, policy.fill_term).await,
+        None => (node.invalidate(invalidation).await, None),
+    };
+    // Registered after the old value is gone everywhere and before the new one is stored: an invalidation from here
+    // on keeps it out of memory, one before has voided the lease.
+    let landing = watch::channel(None);
+    let Joined::Leader(id, _) = core.flights.join(&key, || landing.1) else {
+        // A reader is loading already. It sees the caller's write at the source; the lease is left to run out.
+        if let (Some(shared), Some(lease)) = (&core.shared, lease)
+            && shared.tier.release(&name, lease).await.is_err()
+        {
+            bump(&core.tally.errors);
+        }
+        return propagation;
+    };
+    let flight = Flight::new(Arc::clone(core), key, id, Intent::Refresh);
+    let encoded = match &core.shared {
+        Some(shared) => encode(shared, fresh.value.as_ref()).await.unwrap_or_default(),
+        None => None,
+    };
+    let kept = match (&core.shared, lease, encoded.clone()) {
+        (Some(shared), Some(lease), Some(payload)) => {
+            let stored = Stored {
+                payload: Some(payload),
+                source_time: core.time.wall().before(core.time.now().since(born)),
+                ttl: fresh.lifetime.ttl,
+                stale: fresh.lifetime.stale,
+            };
+            !matches!(shared.tier.fill(&name, lease, stored).await, Ok(Filled::Fenced))
+        }
+        // Without the shared tier the value is kept in this node's memory, under the degraded ttl.
+        _ => true,
+    };
+    if kept {
+        flight.keep(&fresh, encoded.as_ref());
+    } else {
+        bump(&core.tally.fenced);
+    }
+    let landed = if kept {
+        Some(Ok(fresh.landed(CacheStatus::Fill)))
+    } else {
+        None
+    };
+    drop(flight);
+    if let Some(landed) = landed {
+        landing.0.send_replace(Some(landed));
+    }
+    propagation
+}
+
+async fn encode<V: Send + Sync + 'static>(
+    shared: &Shared<V>,
+    value: Option<&Arc<V>>,
+) -> Result<Option<Bytes>, CodecError> {
+    let Some(value) = value else { return Ok(None) };
+    // The values of a keyspace are alike, so the last one tells what to expect of this one.
+    let encoded = if shared.last_len.load(Ordering::Relaxed) < LARGE {
+        shared.codec.encode(value)?
+    } else {
+        let (codec, value) = (Arc::clone(&shared.codec), Arc::clone(value));
+        off_thread(move || codec.encode(&value)).await?
+    };
+    shared.last_len.store(encoded.len(), Ordering::Relaxed);
+    Ok(Some(encoded))
+}
+
+async fn decode<V: Send + Sync + 'static>(shared: &Shared<V>, stored: &Stored) -> Result<Option<Arc<V>>, CodecError> {
+    let Some(payload) = &stored.payload else {
+        return Ok(None);
+    };
+    shared.last_len.store(payload.len(), Ordering::Relaxed);
+    if payload.len() < LARGE {
+        return shared.codec.decode(payload).map(|value| Some(Arc::new(value)));
+    }
+    let (codec, payload) = (Arc::clone(&shared.codec), payload.clone());
+    off_thread(move || codec.decode(&payload))
+        .await
+        .map(|value| Some(Arc::new(value)))
+}
+
+/// Runs a codec where it holds up no other task.
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CodecError> + Send + 'static,
+) -> Result<T, CodecError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "one codec call per flight, bounded by the flights"
+    )]
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|gone| Err(Arc::new(gone)))
+}

@@ -1,0 +1,113 @@
+//! One fill per key: who loads, who waits, and whether the result may still be kept.
+//!
+//! A flight has a *seat* in the table from the moment before anything is asked until it lands. An invalidation takes
+//! the seat away (it *detaches* the flight): later readers start a flight of their own, and the old one finds at its
+//! end that it may not commit. Seat and local entry change under one lock, so there is no moment in between.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasher, Hash},
+};
+
+use crate::sync::Mutex;
+
+/// Identifies one flight among all of its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FlightId(u64);
+
+struct Seat<T> {
+    id: FlightId,
+    landing: T,
+}
+
+struct Shard<K, T, S> {
+    seats: HashMap<K, Seat<T>, S>,
+    next_id: u64,
+}
+
+/// What a reader finds when it wants to join a key's flight.
+#[derive(Debug)]
+pub(crate) enum Joined<T> {
+    /// There is none: the caller leads a new one.
+    Leader(FlightId, T),
+    /// There is one: the caller waits where it will land.
+    Waiter(T),
+}
+
+/// The flights of one cache. `T` is where a flight lands: what its waiters hold on to.
+pub(crate) struct FlightTable<K, T, S> {
+    shards: Box<[Mutex<Shard<K, T, S>>]>,
+    hasher: S,
+}
+
+const SHARDS: usize = 16;
+
+impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S> {
+    pub(crate) fn new(hasher: S) -> Self {
+        let shard = || Shard {
+            seats: HashMap::with_hasher(hasher.clone()),
+            next_id: 0,
+        };
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            hasher,
+        }
+    }
+
+    fn shard(&self, key: &K) -> &Mutex<Shard<K, T, S>> {
+        // The high bits: the maps inside the shards use the low ones.
+        let hash = (self.hasher.hash_one(key) >> 48) as usize;
+        &self.shards[hash % SHARDS]
+    }
+
+    /// Joins the key's flight, or registers one that lands where `landing` says.
+    pub(crate) fn join(&self, key: &K, landing: impl FnOnce() -> T) -> Joined<T> {
+        let mut shard = self.shard(key).lock();
+        let id = FlightId(shard.next_id);
+        match shard.seats.entry(key.clone()) {
+            Entry::Occupied(seat) => Joined::Waiter(seat.get().landing.clone()),
+            Entry::Vacant(vacant) => {
+                let landing = landing();
+                vacant.insert(Seat {
+                    id,
+                    landing: landing.clone(),
+                });
+                shard.next_id += 1;
+                Joined::Leader(id, landing)
+            }
+        }
+    }
+
+    /// Runs `keep` if the flight still has its seat; under the lock, so that no invalidation comes in between.
+    pub(crate) fn commit(&self, key: &K, id: FlightId, keep: impl FnOnce()) -> bool {
+        let shard = self.shard(key).lock();
+        let seated = shard.seats.get(key).is_some_and(|seat| seat.id == id);
+        if seated {
+            keep();
+        }
+        seated
+    }
+
+    /// Ends the flight: the next reader starts a new one.
+    pub(crate) fn land(&self, key: &K, id: FlightId) {
+        let mut shard = self.shard(key).lock();
+        if shard.seats.get(key).is_some_and(|seat| seat.id == id) {
+            shard.seats.remove(key);
+        }
+    }
+
+    /// Takes the key's seat away and runs `forget`, which removes the local entry, under the same lock.
+    pub(crate) fn detach(&self, key: &K, forget: impl FnOnce()) {
+        let mut shard = self.shard(key).lock();
+        shard.seats.remove(key);
+        forget();
+    }
+
+    /// Takes away the seats of all keys that `gone` names. The caller removes the local entries *afterwards*: a flight
+    /// that commits before it is detached is then still found.
+    pub(crate) fn detach_where(&self, gone: impl Fn(&K) -> bool) {
+        for shard in &self.shards {
+            shard.lock().seats.retain(|key, _| !gone(key));
+        }
+    }
+}
