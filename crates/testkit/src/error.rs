@@ -7,9 +7,7 @@ use std::{io, path::PathBuf, time::Duration};
 #[non_exhaustive]
 pub enum ServerError {
     /// Neither `redis-server` nor `valkey-server` is installed.
-    #[error(
-        "redis-server not found: run `cargo xtask test`, which installs it, or install the package redis-server"
-    )]
+    #[error("redis-server not found: run `cargo xtask test`, which installs it, or install the package redis-server")]
     NotFound,
     /// A program that a test needs, other than the server, is not installed.
     #[error("{program} not found: install the package {program}")]
@@ -32,9 +30,7 @@ pub enum ServerError {
         log: String,
     },
     /// Other processes took every port that was tried.
-    #[error(
-        "no free port for the server: other processes took each one tried. The last log ends with:\n{log}"
-    )]
+    #[error("no free port for the server: other processes took each one tried. The last log ends with:\n{log}")]
     PortTaken {
         /// The end of its log.
         log: String,

@@ -12,5 +12,5 @@ pub use self::{
     error::{DataAbsent, NotInTime, ServerError},
     eventually::eventually,
     proxy::{Cut, Direction, FaultProxy, Fresh, ProxyStats},
-    redis::{RedisServer, RedisServerBuilder, Reply, Tls},
+    redis::{RedisCluster, RedisSentinel, RedisServer, RedisServerBuilder, Reply, Tls},
 };

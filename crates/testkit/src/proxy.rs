@@ -1,5 +1,6 @@
 //! A TCP proxy on loopback whose faults are set while it runs.
 
+mod door;
 mod link;
 mod settings;
 
@@ -15,12 +16,11 @@ use std::{
 
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
-    task::{JoinHandle, JoinSet},
+    task::JoinHandle,
 };
 
-use self::settings::{Admission, Settings};
 pub use self::settings::{Cut, Direction, Fresh};
+use self::{door::Door, settings::Settings};
 
 /// What a [`FaultProxy`] has done since its start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -48,7 +48,8 @@ struct Counters {
 
 /// A TCP proxy on loopback between a client and a server, with faults.
 ///
-/// A fault holds from the moment its method returns: nothing passes any more that it forbids. Faults of both kinds add up, and
+/// A fault holds from the moment its method returns: nothing passes any more that it forbids, and every connection that a
+/// client has made by then counts as an old one. Faults of both kinds add up, and
 /// [`heal`](Self::heal) takes them all back. Dropping the proxy closes all its connections.
 ///
 /// # Examples
@@ -72,9 +73,8 @@ struct Counters {
 #[derive(Debug)]
 pub struct FaultProxy {
     addr: SocketAddr,
-    settings: watch::Sender<Settings>,
-    counters: Arc<Counters>,
-    acceptor: JoinHandle<()>,
+    door: Arc<Door>,
+    doorman: JoinHandle<()>,
 }
 
 impl FaultProxy {
@@ -88,17 +88,12 @@ impl FaultProxy {
     ///
     /// Dropping the future leaves nothing behind.
     pub async fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?.into_std()?;
         let addr = listener.local_addr()?;
-        let settings = watch::Sender::new(Settings::new(upstream));
-        let counters = Arc::<Counters>::default();
-        let acceptor = tokio::spawn(accept(listener, settings.clone(), Arc::clone(&counters)));
-        Ok(Self {
-            addr,
-            settings,
-            counters,
-            acceptor,
-        })
+        let (door, arrivals) = Door::new(listener, upstream);
+        let bell = TcpListener::from_std(door.bell()?)?;
+        let doorman = tokio::spawn(door::keep(bell, Arc::clone(&door), arrivals));
+        Ok(Self { addr, door, doorman })
     }
 
     /// Returns the address for clients.
@@ -109,22 +104,20 @@ impl FaultProxy {
 
     /// Sends connections made from now on to another server.
     pub fn set_upstream(&self, upstream: SocketAddr) {
-        self.settings
-            .send_modify(|settings| settings.upstream = upstream);
+        self.door.change(|settings| settings.upstream = upstream);
     }
 
     /// Delivers every byte `delay` after it came, in order. The sender is not slowed down before 4 MiB are under way.
     ///
     /// Holds also for what is under way already; zero takes it back.
     pub fn delay(&self, direction: Direction, delay: Duration) {
-        self.settings
-            .send_modify(|settings| settings.lane_mut(direction).delay = delay);
+        self.door.change(|settings| settings.lane_mut(direction).delay = delay);
     }
 
     /// Delivers at most `bytes_per_second`; zero takes it back.
     pub fn throttle(&self, direction: Direction, bytes_per_second: u64) {
-        self.settings
-            .send_modify(|settings| settings.lane_mut(direction).throttle(bytes_per_second));
+        self.door
+            .change(|settings| settings.lane_mut(direction).throttle(bytes_per_second));
     }
 
     /// Keeps the connections, but neither reads nor delivers in `direction`, so that the sender's buffers fill up.
@@ -132,21 +125,19 @@ impl FaultProxy {
     /// Nothing is lost: what was held back is delivered after [`heal`](Self::heal). A peer that goes away is not noticed in this
     /// direction meanwhile.
     pub fn freeze(&self, direction: Direction) {
-        self.settings
-            .send_modify(|settings| settings.lane_mut(direction).frozen = true);
+        self.door.change(|settings| settings.lane_mut(direction).frozen = true);
     }
 
     /// Closes all connections now, on both sides, and with them what was under way. New ones are served.
     pub fn cut(&self, how: Cut) {
-        self.settings.send_modify(|settings| settings.cut(how));
+        self.door.change(|settings| settings.cut(how));
     }
 
     /// Closes every new connection at once, or (`false`) serves them again. Connections that exist go on.
     ///
     /// The listener stays, so a client's `connect` succeeds and the connection is reset after it.
     pub fn refuse(&self, refuse: bool) {
-        self.settings
-            .send_modify(|settings| settings.refuse = refuse);
+        self.door.change(|settings| settings.refuse = refuse);
     }
 
     /// Makes all connections dead and silent, as when a router forgets them: bytes of both directions are swallowed, no peer
@@ -155,19 +146,18 @@ impl FaultProxy {
     /// [`heal`](Self::heal) does not bring them back, since bytes are missing. For a partition that ends without loss, use
     /// [`freeze`](Self::freeze) in both directions. `fresh` says what becomes of connections made from now on.
     pub fn half_open(&self, fresh: Fresh) {
-        self.settings
-            .send_modify(|settings| settings.half_open(fresh));
+        self.door.change(|settings| settings.half_open(fresh));
     }
 
     /// Takes back all faults, except that connections already cut or dead stay so.
     pub fn heal(&self) {
-        self.settings.send_modify(Settings::heal);
+        self.door.change(Settings::heal);
     }
 
     /// Returns what the proxy has done so far.
     #[must_use]
     pub fn stats(&self) -> ProxyStats {
-        let counters = &self.counters;
+        let counters = self.door.counters();
         let [to_server, to_client] = &counters.delivered;
         ProxyStats {
             accepted: counters.accepted.load(Ordering::Relaxed),
@@ -181,42 +171,8 @@ impl FaultProxy {
 
 impl Drop for FaultProxy {
     fn drop(&mut self) {
-        self.acceptor.abort();
+        self.doorman.abort();
     }
-}
-
-/// Accepts for ever; its end ends all links.
-async fn accept(listener: TcpListener, settings: watch::Sender<Settings>, counters: Arc<Counters>) {
-    let mut links = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // An error here is of a client that left again, or of a lack of files, which the client's time-out shows.
-                let Ok((client, _)) = accepted else { continue };
-                counters.accepted.fetch_add(1, Ordering::Relaxed);
-                match admit(&settings) {
-                    Admission::Refused => {
-                        counters.refused.fetch_add(1, Ordering::Relaxed);
-                        reset(client);
-                    }
-                    Admission::Link(ticket) => {
-                        links.spawn(link::run(client, ticket, settings.subscribe(), Arc::clone(&counters)));
-                    }
-                }
-            }
-            Some(_) = links.join_next() => {}
-        }
-    }
-}
-
-/// Decides on a new connection, without waking the links that exist.
-fn admit(settings: &watch::Sender<Settings>) -> Admission {
-    let mut admission = Admission::Refused;
-    settings.send_if_modified(|settings| {
-        admission = settings.admit();
-        false
-    });
-    admission
 }
 
 /// Closes with RST instead of FIN.

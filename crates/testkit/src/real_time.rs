@@ -12,10 +12,7 @@ pub(crate) struct Deadline {
 }
 
 impl Deadline {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "real processes and sockets take real time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "real processes and sockets take real time")]
     pub(crate) fn after(limit: Duration) -> Self {
         Self {
             started: Instant::now(),
@@ -23,19 +20,14 @@ impl Deadline {
         }
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "real processes and sockets take real time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "real processes and sockets take real time")]
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// What is left, or `None` when the time is up.
     pub(crate) fn remaining(&self) -> Option<Duration> {
-        self.limit
-            .checked_sub(self.elapsed())
-            .filter(|left| !left.is_zero())
+        self.limit.checked_sub(self.elapsed()).filter(|left| !left.is_zero())
     }
 }
 
@@ -53,9 +45,7 @@ impl Backoff {
 
     /// Waits for the next interval, but never past `deadline`.
     pub(crate) async fn pause(&mut self, deadline: &Deadline) {
-        let interval = deadline
-            .remaining()
-            .map_or(Duration::ZERO, |left| left.min(self.0));
+        let interval = deadline.remaining().map_or(Duration::ZERO, |left| left.min(self.0));
         self.0 = (self.0 * 2).min(Self::LAST);
         tokio::time::sleep(interval).await;
     }

@@ -39,8 +39,7 @@ pub(super) async fn run(
     let mut server = None;
     if !ticket.stillborn {
         // A cut waits for this, since a connection dropped half made would be closed with FIN.
-        let connected =
-            tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(ticket.upstream)).await;
+        let connected = tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(ticket.upstream)).await;
         let Ok(Ok(connected)) = connected else {
             return reset(client);
         };
@@ -93,11 +92,7 @@ struct Link {
 
 impl Link {
     /// Ends well when both peers have closed, badly when one has reset; without a server, swallows.
-    async fn serve(
-        &self,
-        client: &mut TcpStream,
-        server: Option<&mut TcpStream>,
-    ) -> io::Result<()> {
+    async fn serve(&self, client: &mut TcpStream, server: Option<&mut TcpStream>) -> io::Result<()> {
         client.set_nodelay(true)?;
         let Some(server) = server else {
             let (reader, _writer) = client.split();
@@ -107,10 +102,8 @@ impl Link {
         let (client_reader, client_writer) = client.split();
         let (server_reader, server_writer) = server.split();
         tokio::try_join!(
-            self.lane(Direction::ToServer)
-                .run(client_reader, server_writer),
-            self.lane(Direction::ToClient)
-                .run(server_reader, client_writer),
+            self.lane(Direction::ToServer).run(client_reader, server_writer),
+            self.lane(Direction::ToClient).run(server_reader, client_writer),
         )?;
         Ok(())
     }
@@ -165,10 +158,7 @@ impl Lane<'_> {
             settings: self.settings.clone(),
             ..self
         };
-        tokio::try_join!(
-            source.read(&reader, sender, &room),
-            self.write(writer, receiver, &room)
-        )?;
+        tokio::try_join!(source.read(&reader, sender, &room), self.write(writer, receiver, &room))?;
         Ok(())
     }
 
@@ -238,10 +228,8 @@ impl Lane<'_> {
             loop {
                 match self.write_step(&writer, chunk.came, free_at, rest)? {
                     Step::Wrote(n) => {
-                        self.link.counters.delivered[self.direction.idx()]
-                            .fetch_add(n as u64, Ordering::Relaxed);
-                        free_at = Instant::now()
-                            + self.settings.borrow().lane(self.direction).occupied(n);
+                        self.link.counters.delivered[self.direction.idx()].fetch_add(n as u64, Ordering::Relaxed);
+                        free_at = Instant::now() + self.settings.borrow().lane(self.direction).occupied(n);
                         rest = rest.get(n..).unwrap_or_default();
                         if rest.is_empty() {
                             break;
@@ -267,13 +255,7 @@ impl Lane<'_> {
         Ok(())
     }
 
-    fn write_step(
-        &mut self,
-        writer: &WriteHalf<'_>,
-        came: Instant,
-        free_at: Instant,
-        rest: &[u8],
-    ) -> io::Result<Step> {
+    fn write_step(&mut self, writer: &WriteHalf<'_>, came: Instant, free_at: Instant, rest: &[u8]) -> io::Result<Step> {
         let settings = self.settings.borrow_and_update();
         if settings.is_dead(&self.link.ticket) {
             return Ok(Step::Dead);
@@ -301,20 +283,14 @@ impl Lane<'_> {
         loop {
             match reader.try_read(&mut buffer) {
                 Ok(n @ 1..) => self.count_swallowed(n),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    reader.readable().await?
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => reader.readable().await?,
                 Ok(0) | Err(_) => std::future::pending().await,
             }
         }
     }
 
     /// Forgets what is still in the queue, and then waits for ever.
-    async fn forget(
-        &self,
-        unsent: usize,
-        mut queue: mpsc::UnboundedReceiver<Chunk>,
-    ) -> io::Result<()> {
+    async fn forget(&self, unsent: usize, mut queue: mpsc::UnboundedReceiver<Chunk>) -> io::Result<()> {
         self.count_swallowed(unsent);
         while let Some(chunk) = queue.recv().await {
             self.count_swallowed(chunk.bytes.len());
@@ -323,10 +299,7 @@ impl Lane<'_> {
     }
 
     fn count_swallowed(&self, n: usize) {
-        self.link
-            .counters
-            .swallowed
-            .fetch_add(n as u64, Ordering::Relaxed);
+        self.link.counters.swallowed.fetch_add(n as u64, Ordering::Relaxed);
     }
 }
 

@@ -54,9 +54,7 @@ impl Lane {
     /// The most to deliver at once, a fiftieth of a second's worth.
     pub(super) fn slice(&self) -> usize {
         self.rate.map_or(usize::MAX, |rate| {
-            usize::try_from(rate.get() / 50)
-                .unwrap_or(usize::MAX)
-                .max(1)
+            usize::try_from(rate.get() / 50).unwrap_or(usize::MAX).max(1)
         })
     }
 

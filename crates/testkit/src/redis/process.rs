@@ -55,12 +55,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `program`, whose stderr goes to `log`.
-    pub(super) async fn spawn(
-        program: &Path,
-        args: &[OsString],
-        dir: &Path,
-        log: &Path,
-    ) -> Result<Self, ServerError> {
+    pub(super) async fn spawn(program: &Path, args: &[OsString], dir: &Path, log: &Path) -> Result<Self, ServerError> {
         let log = File::options()
             .create(true)
             .append(true)
@@ -90,9 +85,7 @@ impl Process {
             Err(source) => {
                 // End of file, without a line: the watchdog kills what it may have started.
                 drop(parting);
-                watchdog
-                    .wait()
-                    .map_err(ServerError::io("wait for the server's end"))?;
+                watchdog.wait().map_err(ServerError::io("wait for the server's end"))?;
                 Err(ServerError::Io {
                     action: "read the server's pid",
                     source,

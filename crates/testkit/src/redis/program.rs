@@ -22,10 +22,7 @@ const WELL_KNOWN: [&str; 6] = [
 
 /// Returns the server to run.
 pub(super) fn server() -> Result<PathBuf, ServerError> {
-    SERVERS
-        .into_iter()
-        .find_map(find)
-        .ok_or(ServerError::NotFound)
+    SERVERS.into_iter().find_map(find).ok_or(ServerError::NotFound)
 }
 
 /// Returns the place of a program: first on `PATH`, then where packages put it.

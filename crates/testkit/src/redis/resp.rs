@@ -72,6 +72,17 @@ impl Reply {
             Self::Nil | Self::Int(_) | Self::Text(_) | Self::Error(_) => None,
         }
     }
+
+    /// Returns the value of `field` in a flat list of fields and values, as `SENTINEL MASTER` answers.
+    pub(super) fn field(&self, field: &str) -> Option<Cow<'_, str>> {
+        let mut items = self.as_array()?.iter();
+        while let (Some(name), Some(value)) = (items.next(), items.next()) {
+            if name.as_text().is_some_and(|name| name == field) {
+                return value.as_text();
+            }
+        }
+        None
+    }
 }
 
 /// Where a connection goes.
@@ -114,10 +125,7 @@ impl Connection {
     }
 
     /// Sends one command and reads its answer.
-    pub(super) async fn call<A: AsRef<[u8]> + Sync>(
-        &mut self,
-        args: &[A],
-    ) -> Result<Reply, ServerError> {
+    pub(super) async fn call<A: AsRef<[u8]> + Sync>(&mut self, args: &[A]) -> Result<Reply, ServerError> {
         let request = encode(args);
         self.send(&request).await?;
         self.receive().await
@@ -132,14 +140,10 @@ impl Connection {
     }
 
     /// Reads one answer; boxed because lists nest.
-    pub(super) fn receive(
-        &mut self,
-    ) -> Pin<Box<dyn Future<Output = Result<Reply, ServerError>> + Send + '_>> {
+    pub(super) fn receive(&mut self) -> Pin<Box<dyn Future<Output = Result<Reply, ServerError>> + Send + '_>> {
         Box::pin(async move {
             let line = self.line().await?;
-            let (kind, rest) = line
-                .split_at_checked(1)
-                .ok_or(ServerError::Protocol("an empty line"))?;
+            let (kind, rest) = line.split_at_checked(1).ok_or(ServerError::Protocol("an empty line"))?;
             match kind {
                 "+" => Ok(Reply::text(rest)),
                 "-" => Ok(Reply::Error(rest.to_owned())),

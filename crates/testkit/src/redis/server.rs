@@ -12,6 +12,7 @@ use std::{
 use tempfile::TempDir;
 
 use super::{
+    SERVICE,
     ports::{Also, free_port, loopback},
     process::Process,
     program,
@@ -31,6 +32,8 @@ const LOOK_LIMIT: Duration = Duration::from_millis(500);
 const COMMAND_LIMIT: Duration = Duration::from_secs(5);
 /// Ports are tried this often when other processes are faster.
 const PORT_ATTEMPTS: usize = 8;
+/// How many sentinels must agree that the primary is down.
+const QUORUM: u8 = 2;
 /// What a restart removes: a replica leaves its last synchronisation on disk, and would load it.
 const DATA: [&str; 3] = ["dump.rdb", "appendonly.aof", "appendonlydir"];
 
@@ -41,6 +44,8 @@ pub(super) enum Role {
     Server,
     /// A node of a cluster.
     ClusterNode,
+    /// A sentinel that watches this primary.
+    Sentinel(SocketAddr),
 }
 
 /// How a [`RedisServer`] is started.
@@ -111,7 +116,7 @@ impl RedisServerBuilder {
     pub async fn start(self) -> Result<RedisServer, ServerError> {
         let program = self.program.clone().map_or_else(program::server, Ok)?;
         let also = match self.role {
-            Role::Server => Also::Nothing,
+            Role::Server | Role::Sentinel(_) => Also::Nothing,
             Role::ClusterNode => Also::ClusterBus,
         };
         let mut attempt = 1;
@@ -183,6 +188,29 @@ impl RedisServerBuilder {
         args
     }
 
+    /// The configuration file of a sentinel on `port`, which it writes its state into; its arguments are that file.
+    fn write_sentinel(&self, place: &Place, primary: SocketAddr) -> Result<Vec<OsString>, ServerError> {
+        let file = place.dir.path().join("sentinel.conf");
+        let text = format!(
+            "port {port}\nbind 127.0.0.1\nprotected-mode no\ndaemonize no\ndir {dir}\nlogfile {log}\nunixsocket {socket}\n\
+             sentinel monitor {SERVICE} {ip} {primary_port} {QUORUM}\n\
+             sentinel down-after-milliseconds {SERVICE} 500\n\
+             sentinel failover-timeout {SERVICE} 2000\n\
+             sentinel parallel-syncs {SERVICE} 1\n",
+            port = place.port,
+            dir = place.dir.path().display(),
+            log = place.log().display(),
+            socket = place.socket.display(),
+            ip = primary.ip(),
+            primary_port = primary.port(),
+        );
+        std::fs::write(&file, text).map_err(ServerError::io("write the sentinel's configuration"))?;
+        Ok([file.into(), "--sentinel".into()]
+            .into_iter()
+            .chain(self.args.iter().map(OsString::from))
+            .collect())
+    }
+
     /// The way in for the testkit's own commands: the unix socket where TCP speaks TLS.
     fn target(&self, place: &Place) -> Target {
         if self.tls.is_some() {
@@ -219,13 +247,11 @@ impl Place {
 
     /// Starts the process and waits until it answers.
     async fn launch(&self, settings: &RedisServerBuilder) -> Result<Process, ServerError> {
-        let process = Process::spawn(
-            &self.program,
-            &settings.all_args(self),
-            self.dir.path(),
-            &self.log(),
-        )
-        .await?;
+        let args = match settings.role {
+            Role::Server | Role::ClusterNode => settings.all_args(self),
+            Role::Sentinel(primary) => settings.write_sentinel(self, primary)?,
+        };
+        let process = Process::spawn(&self.program, &args, self.dir.path(), &self.log()).await?;
         let target = settings.target(self);
         let deadline = Deadline::after(START_LIMIT);
         let mut backoff = Backoff::new();
@@ -294,9 +320,8 @@ async fn answering_pid(target: &Target, password: Option<&str>) -> Result<u32, S
 }
 
 /// Returns a field of what `INFO` or `CLUSTER INFO` answers.
-pub(super) fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+fn info_field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 
 #[derive(Debug)]
@@ -352,11 +377,7 @@ impl RedisServer {
     /// Returns [`url`](Self::url) with another address, for instance that of a proxy before this server.
     #[must_use]
     pub fn url_at(&self, addr: SocketAddr) -> String {
-        let scheme = if self.settings.tls.is_some() {
-            "rediss"
-        } else {
-            "redis"
-        };
+        let scheme = if self.settings.tls.is_some() { "rediss" } else { "redis" };
         self.settings.password.as_ref().map_or_else(
             || format!("{scheme}://{addr}"),
             |password| format!("{scheme}://:{password}@{addr}"),
@@ -387,11 +408,7 @@ impl RedisServer {
     ///
     /// Returns [`ServerError::NotRunning`] after [`kill`](Self::kill).
     pub fn freeze(&self) -> Result<(), ServerError> {
-        self.state()
-            .process
-            .as_ref()
-            .ok_or(ServerError::NotRunning)?
-            .freeze()
+        self.state().process.as_ref().ok_or(ServerError::NotRunning)?.freeze()
     }
 
     /// Lets the process go on (`SIGCONT`).
@@ -400,11 +417,7 @@ impl RedisServer {
     ///
     /// Returns [`ServerError::NotRunning`] after [`kill`](Self::kill).
     pub fn thaw(&self) -> Result<(), ServerError> {
-        self.state()
-            .process
-            .as_ref()
-            .ok_or(ServerError::NotRunning)?
-            .thaw()
+        self.state().process.as_ref().ok_or(ServerError::NotRunning)?.thaw()
     }
 
     /// Kills the process (`SIGKILL`), and returns when it is reaped. Killing twice is fine.
@@ -530,12 +543,30 @@ impl RedisServer {
             .unwrap_or(Err(ServerError::TimedOut(COMMAND_LIMIT)))
     }
 
+    /// Runs a command of the testkit's own, which must not be refused.
+    pub(super) async fn order<A: AsRef<[u8]> + Sync>(&self, args: &[A]) -> Result<Reply, ServerError> {
+        match self.command(args).await? {
+            Reply::Error(answer) => {
+                let words: Vec<_> = args.iter().map(|arg| String::from_utf8_lossy(arg.as_ref())).collect();
+                Err(ServerError::Unexpected {
+                    command: words.join(" "),
+                    answer,
+                })
+            }
+            reply => Ok(reply),
+        }
+    }
+
+    /// Returns what `INFO` or `CLUSTER INFO` says in `field`, and the empty string when it does not say it.
+    pub(super) async fn info(&self, command: [&str; 2], field: &str) -> Result<String, ServerError> {
+        let info = self.order(&command).await?;
+        Ok(info_field(&info.as_text().unwrap_or_default(), field)
+            .unwrap_or_default()
+            .to_owned())
+    }
+
     async fn connect(&self) -> Result<Connection, ServerError> {
-        Connection::open(
-            &self.settings.target(&self.place),
-            self.settings.password.as_deref(),
-        )
-        .await
+        Connection::open(&self.settings.target(&self.place), self.settings.password.as_deref()).await
     }
 
     /// Nothing can panic while it is held, so a poisoned lock is as good as any.

@@ -40,8 +40,7 @@ impl Tls {
     /// Returns [`ServerError::ToolNotFound`] when `openssl` is not installed, and [`ServerError::Io`] when it fails, which
     /// means that `dir` cannot be written.
     pub fn self_signed(dir: &Path) -> Result<Self, ServerError> {
-        let openssl =
-            program::find("openssl").ok_or(ServerError::ToolNotFound { program: "openssl" })?;
+        let openssl = program::find("openssl").ok_or(ServerError::ToolNotFound { program: "openssl" })?;
         std::fs::write(dir.join("server.ext"), EXTENSIONS)
             .map_err(ServerError::io("write the certificate's extensions"))?;
         for args in OPENSSL {

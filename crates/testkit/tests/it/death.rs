@@ -20,10 +20,7 @@ async fn victim() {
     let Some(report) = std::env::var_os(REPORT) else {
         return;
     };
-    let (awake, frozen) = (
-        RedisServer::start().await.unwrap(),
-        RedisServer::start().await.unwrap(),
-    );
+    let (awake, frozen) = (RedisServer::start().await.unwrap(), RedisServer::start().await.unwrap());
     frozen.freeze().unwrap();
     let lines = [&awake, &frozen].map(|server| {
         format!(
@@ -63,10 +60,8 @@ async fn no_server_outlives_a_killed_test_process() {
     reported.unwrap();
     assert_eq!((servers.len(), alive), (2, 2));
     for (pid, dir) in servers {
-        eventually(LONG, || async {
-            !is_running(pid) && !Path::new(&dir).exists()
-        })
-        .await
-        .unwrap();
+        eventually(LONG, || async { !is_running(pid) && !Path::new(&dir).exists() })
+            .await
+            .unwrap();
     }
 }

@@ -35,9 +35,7 @@ async fn echo() -> SocketAddr {
 /// A proxy before a server that the test holds in its hands: the client's end and the server's end.
 async fn pair() -> (FaultProxy, TcpStream, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let proxy = FaultProxy::start(listener.local_addr().unwrap())
-        .await
-        .unwrap();
+    let proxy = FaultProxy::start(listener.local_addr().unwrap()).await.unwrap();
     let client = TcpStream::connect(proxy.addr()).await.unwrap();
     let (server, _) = listener.accept().await.unwrap();
     (proxy, client, server)
@@ -72,9 +70,7 @@ fn silent(stream: &mut TcpStream) -> impl Future<Output = ()> {
 
 /// Returns how the peer closed: `Ok` for FIN, an error for RST.
 async fn end(stream: &mut TcpStream) -> io::Result<()> {
-    let read = timeout(LONG, stream.read(&mut [0]))
-        .await
-        .expect("not closed");
+    let read = timeout(LONG, stream.read(&mut [0])).await.expect("not closed");
     read.map(|n| assert_eq!(n, 0, "bytes instead of an end"))
 }
 
@@ -88,12 +84,7 @@ async fn without_faults_bytes_pass_and_are_counted() {
     end(&mut client).await.unwrap();
     let stats = proxy.stats();
     assert_eq!(
-        (
-            stats.accepted,
-            stats.to_server,
-            stats.to_client,
-            stats.swallowed
-        ),
+        (stats.accepted, stats.to_server, stats.to_client, stats.swallowed),
         (1, 5, 5, 0)
     );
 }
@@ -117,21 +108,14 @@ async fn a_reset_is_passed_on() {
 
 #[tokio::test]
 async fn an_absent_server_resets_the_client() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = FaultProxy::start(nobody).await.unwrap();
     let mut client = TcpStream::connect(proxy.addr()).await.unwrap();
     assert!(end(&mut client).await.is_err());
 }
 
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the delay of real bytes is measured"
-)]
+#[expect(clippy::disallowed_methods, reason = "the delay of real bytes is measured")]
 async fn a_delay_is_kept_in_one_direction_without_blocking_the_sender_or_the_order() {
     let (proxy, mut client, mut server) = pair().await;
     let delay = Duration::from_millis(150);
@@ -186,10 +170,7 @@ async fn a_delay_bounds_what_is_under_way() {
 }
 
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the rate of real bytes is measured"
-)]
+#[expect(clippy::disallowed_methods, reason = "the rate of real bytes is measured")]
 async fn a_throttle_bounds_the_rate_until_it_is_healed() {
     let (proxy, mut client, mut server) = pair().await;
     proxy.throttle(Direction::ToServer, 20_000);
@@ -225,6 +206,25 @@ async fn a_cut_closes_both_sides_and_new_connections_work() {
         send(&mut client, "again").await;
         receive(&mut client, "again").await;
     }
+}
+
+#[tokio::test]
+async fn a_connection_made_just_before_a_fault_is_an_old_one() {
+    let proxy = FaultProxy::start(echo().await).await.unwrap();
+    let mut cut = TcpStream::connect(proxy.addr()).await.unwrap();
+    proxy.cut(Cut::Reset);
+    assert!(end(&mut cut).await.is_err());
+
+    let mut served = TcpStream::connect(proxy.addr()).await.unwrap();
+    proxy.refuse(true);
+    send(&mut served, "old").await;
+    receive(&mut served, "old").await;
+    proxy.heal();
+
+    let mut dead = TcpStream::connect(proxy.addr()).await.unwrap();
+    proxy.half_open(Fresh::Forwarded);
+    send(&mut dead, "lost").await;
+    silent(&mut dead).await;
 }
 
 #[tokio::test]
@@ -272,10 +272,7 @@ async fn a_frozen_direction_builds_back_pressure() {
     }
     proxy.heal();
     let mut received = vec![0; sent];
-    timeout(LONG, server.read_exact(&mut received))
-        .await
-        .unwrap()
-        .unwrap();
+    timeout(LONG, server.read_exact(&mut received)).await.unwrap().unwrap();
     assert!(received.iter().all(|&byte| byte == 7));
 }
 

@@ -12,19 +12,10 @@ const LONG: Duration = Duration::from_secs(10);
 #[tokio::test]
 async fn a_server_serves_and_keeps_values() {
     let redis = RedisServer::start().await.unwrap();
-    assert_eq!(
-        redis.command(&["SET", "a", "b"]).await.unwrap(),
-        Reply::ok()
-    );
-    assert_eq!(
-        redis.command(&["GET", "a"]).await.unwrap(),
-        Reply::text("b")
-    );
+    assert_eq!(redis.command(&["SET", "a", "b"]).await.unwrap(), Reply::ok());
+    assert_eq!(redis.command(&["GET", "a"]).await.unwrap(), Reply::text("b"));
     assert_eq!(redis.command(&["GET", "absent"]).await.unwrap(), Reply::Nil);
-    assert_eq!(
-        redis.command(&["DEL", "a", "absent"]).await.unwrap(),
-        Reply::Int(1)
-    );
+    assert_eq!(redis.command(&["DEL", "a", "absent"]).await.unwrap(), Reply::Int(1));
     assert_eq!(redis.url(), format!("redis://{}", redis.addr()));
 }
 
@@ -50,14 +41,8 @@ async fn every_kind_of_reply_is_read() {
         matches!(redis.command(&["NOSUCH"]).await.unwrap(), Reply::Error(text) if text.starts_with("ERR unknown command"))
     );
     let binary = b"\0\r\n\xff".as_slice();
-    redis
-        .command(&[b"SET".as_slice(), b"k", binary])
-        .await
-        .unwrap();
-    assert_eq!(
-        redis.command(&["GET", "k"]).await.unwrap(),
-        Reply::text(binary)
-    );
+    redis.command(&[b"SET".as_slice(), b"k", binary]).await.unwrap();
+    assert_eq!(redis.command(&["GET", "k"]).await.unwrap(), Reply::text(binary));
 }
 
 #[tokio::test]
@@ -67,10 +52,7 @@ async fn the_unix_socket_is_the_same_server() {
     stream.write_all(b"SET a unix\r\n").await.unwrap();
     let mut answer = [0; 5];
     stream.read_exact(&mut answer).await.unwrap();
-    assert_eq!(
-        redis.command(&["GET", "a"]).await.unwrap(),
-        Reply::text("unix")
-    );
+    assert_eq!(redis.command(&["GET", "a"]).await.unwrap(), Reply::text("unix"));
 }
 
 #[tokio::test]
@@ -82,10 +64,7 @@ async fn arguments_and_password_are_used() {
         .start()
         .await
         .unwrap();
-    let answer = redis
-        .command(&["CONFIG", "GET", "maxmemory"])
-        .await
-        .unwrap();
+    let answer = redis.command(&["CONFIG", "GET", "maxmemory"]).await.unwrap();
     assert_eq!(
         answer,
         Reply::Array(vec![Reply::text("maxmemory"), Reply::text("1048576")])
@@ -168,10 +147,7 @@ async fn a_running_or_frozen_server_can_be_restarted() {
 #[tokio::test]
 async fn a_drop_ends_the_process_and_removes_the_folder_also_when_frozen() {
     let redis = RedisServer::start().await.unwrap();
-    let (pid, dir) = (
-        redis.pid(),
-        redis.unix_socket().parent().map(PathBuf::from).unwrap(),
-    );
+    let (pid, dir) = (redis.pid(), redis.unix_socket().parent().map(PathBuf::from).unwrap());
     redis.freeze().unwrap();
     drop(redis);
     assert!(!is_running(pid));
@@ -187,19 +163,10 @@ async fn keys_without_expiry_are_found() {
             .await
             .unwrap();
     }
-    assert_eq!(
-        redis.keys_without_expiry().await.unwrap(),
-        Vec::<String>::new()
-    );
-    redis
-        .command(&["HSET", "immortal", "f", "v"])
-        .await
-        .unwrap();
+    assert_eq!(redis.keys_without_expiry().await.unwrap(), Vec::<String>::new());
+    redis.command(&["HSET", "immortal", "f", "v"]).await.unwrap();
     redis.command(&["SET", "a", "v"]).await.unwrap();
-    assert_eq!(
-        redis.keys_without_expiry().await.unwrap(),
-        ["a", "immortal"]
-    );
+    assert_eq!(redis.keys_without_expiry().await.unwrap(), ["a", "immortal"]);
 }
 
 #[tokio::test]
@@ -250,12 +217,7 @@ async fn an_absent_program_is_reported() {
 async fn tls_is_served_on_the_port_and_commands_still_work() {
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::self_signed(dir.path()).unwrap();
-    let redis = RedisServer::builder()
-        .tls(tls)
-        .unwrap()
-        .start()
-        .await
-        .unwrap();
+    let redis = RedisServer::builder().tls(tls).unwrap().start().await.unwrap();
     assert_eq!(redis.command(&["PING"]).await.unwrap(), Reply::text("PONG"));
     assert_eq!(redis.url(), format!("rediss://{}", redis.addr()));
 
@@ -266,10 +228,7 @@ async fn tls_is_served_on_the_port_and_commands_still_work() {
     let read = tokio::time::timeout(LONG, plain.read_to_end(&mut answer))
         .await
         .unwrap();
-    assert!(
-        read.is_err() || matches!(answer.first(), None | Some(21)),
-        "{answer:?}"
-    );
+    assert!(read.is_err() || matches!(answer.first(), None | Some(21)), "{answer:?}");
 }
 
 #[tokio::test]
@@ -283,10 +242,7 @@ async fn many_servers_start_at_once() {
         server.command(&["SET", "n", &n.to_string()]).await.unwrap();
     }
     for (n, server) in servers.iter().enumerate() {
-        assert_eq!(
-            server.command(&["GET", "n"]).await.unwrap(),
-            Reply::text(n.to_string())
-        );
+        assert_eq!(server.command(&["GET", "n"]).await.unwrap(), Reply::text(n.to_string()));
     }
 }
 
@@ -294,11 +250,9 @@ async fn many_servers_start_at_once() {
 async fn a_server_that_dies_by_itself_is_noticed_and_restarted() {
     let redis = RedisServer::start().await.unwrap();
     drop(redis.command_within(SHORT, &["SHUTDOWN", "NOSAVE"]).await);
-    eventually(LONG, || async {
-        TcpStream::connect(redis.addr()).await.is_err()
-    })
-    .await
-    .unwrap();
+    eventually(LONG, || async { TcpStream::connect(redis.addr()).await.is_err() })
+        .await
+        .unwrap();
     redis.restart_empty().await.unwrap();
     assert_eq!(redis.command(&["PING"]).await.unwrap(), Reply::text("PONG"));
 }

@@ -7,9 +7,7 @@ use gatewayz_testkit::{eventually, require_shared_data, shared_data};
 
 #[tokio::test]
 async fn a_condition_that_holds_is_seen_at_once() {
-    let took = eventually(Duration::from_secs(5), || async { true })
-        .await
-        .unwrap();
+    let took = eventually(Duration::from_secs(5), || async { true }).await.unwrap();
     assert!(took < Duration::from_secs(1));
 }
 
@@ -30,9 +28,7 @@ async fn the_deadline_ends_it_also_when_the_look_hangs() {
     let missed = eventually(limit, || async { false }).await.unwrap_err();
     assert!(missed.looks > 2, "{missed}");
     assert_eq!(missed.deadline, limit);
-    let missed = eventually(limit, std::future::pending::<bool>)
-        .await
-        .unwrap_err();
+    let missed = eventually(limit, std::future::pending::<bool>).await.unwrap_err();
     assert_eq!(missed.looks, 1);
 }
 
@@ -41,11 +37,7 @@ fn absent_data_is_said_to_be_absent() {
     assert_eq!(shared_data("no/such/file"), None);
     let error = require_shared_data("no/such/file").unwrap_err();
     assert!(error.path.ends_with("shared/data/no/such/file"));
-    assert!(
-        error
-            .to_string()
-            .contains("the tests that need it are skipped")
-    );
+    assert!(error.to_string().contains("the tests that need it are skipped"));
 }
 
 #[test]
