@@ -44,8 +44,8 @@ pub(super) enum Role {
     Server,
     /// A node of a cluster.
     ClusterNode,
-    /// A sentinel that watches this primary.
-    Sentinel(SocketAddr),
+    /// A sentinel that watches `primary`, which is down when it is silent for `down_after`.
+    Sentinel { primary: SocketAddr, down_after: Duration },
 }
 
 /// How a [`RedisServer`] is started.
@@ -116,7 +116,7 @@ impl RedisServerBuilder {
     pub async fn start(self) -> Result<RedisServer, ServerError> {
         let program = self.program.clone().map_or_else(program::server, Ok)?;
         let also = match self.role {
-            Role::Server | Role::Sentinel(_) => Also::Nothing,
+            Role::Server | Role::Sentinel { .. } => Also::Nothing,
             Role::ClusterNode => Also::ClusterBus,
         };
         let mut attempt = 1;
@@ -166,6 +166,8 @@ impl RedisServerBuilder {
         set("daemonize", &"no");
         set("save", &"");
         set("appendonly", &"no");
+        // A new replica is served at once, not after five seconds in which others might come.
+        set("repl-diskless-sync-delay", &"0");
         if let Some(tls) = &self.tls {
             set("port", &"0");
             set("tls-port", &port);
@@ -189,18 +191,24 @@ impl RedisServerBuilder {
     }
 
     /// The configuration file of a sentinel on `port`, which it writes its state into; its arguments are that file.
-    fn write_sentinel(&self, place: &Place, primary: SocketAddr) -> Result<Vec<OsString>, ServerError> {
+    fn write_sentinel(
+        &self,
+        place: &Place,
+        primary: SocketAddr,
+        down_after: Duration,
+    ) -> Result<Vec<OsString>, ServerError> {
         let file = place.dir.path().join("sentinel.conf");
         let text = format!(
             "port {port}\nbind 127.0.0.1\nprotected-mode no\ndaemonize no\ndir {dir}\nlogfile {log}\nunixsocket {socket}\n\
              sentinel monitor {SERVICE} {ip} {primary_port} {QUORUM}\n\
-             sentinel down-after-milliseconds {SERVICE} 500\n\
+             sentinel down-after-milliseconds {SERVICE} {down_after}\n\
              sentinel failover-timeout {SERVICE} 2000\n\
              sentinel parallel-syncs {SERVICE} 1\n",
             port = place.port,
             dir = place.dir.path().display(),
             log = place.log().display(),
             socket = place.socket.display(),
+            down_after = down_after.as_millis(),
             ip = primary.ip(),
             primary_port = primary.port(),
         );
@@ -249,7 +257,7 @@ impl Place {
     async fn launch(&self, settings: &RedisServerBuilder) -> Result<Process, ServerError> {
         let args = match settings.role {
             Role::Server | Role::ClusterNode => settings.all_args(self),
-            Role::Sentinel(primary) => settings.write_sentinel(self, primary)?,
+            Role::Sentinel { primary, down_after } => settings.write_sentinel(self, primary, down_after)?,
         };
         let process = Process::spawn(&self.program, &args, self.dir.path(), &self.log()).await?;
         let target = settings.target(self);
