@@ -12,8 +12,9 @@
 //! | `Apply`, `Ack` | the applier, and what Redis hears of it |
 //! | `Detach`, `RunOut`, `Renew` | the node lease by the node's clock, by Redis' clock, and renewed |
 //! | `Join`, `Joined` (`Clear` in the page's order) | the return of a node that gave up or lost its lease |
-//! | `Register`, `Ask`, `Load`, `Fill`, `Land`; `LoadAlone`, `GiveUpFill`, `Die` | a flight; and what becomes of it without Redis |
+//! | `Register`, `Ask`, `Refresh`, `Load`, `Fill`, `Land`; `LoadAlone`, `GiveUpFill`, `Die` | a flight; and what becomes of it without Redis |
 //! | `ExpireLease`, `Evict`, `Deafen`, `Flush`, `EvictControl`, `Replicate`, `Failover` | faults |
+//! | `Claim` | a writer that keeps the right to fill for the value it has written; only without the safeguard against it |
 //! | `StrayAcquire`, `AbandonJoin`, `StrayJoin` | repetitions that run late; only without the safeguards against them |
 //!
 //! A replica is promoted with what Redis held at one earlier instant: `Replicate` chooses it, once for each promotion. A restart with old
@@ -80,6 +81,8 @@ pub struct Protocol {
     pub values_apart: bool,
     /// Subscriber connections die silently. Without this their messages are late, as late as can be.
     pub streams_break: bool,
+    /// Flights may replace a value that is still there. Without this they begin when it is gone.
+    pub refreshes: bool,
     /// `ack` is a step of its own after the applier's. Together they allow more, apart they are closer to the code.
     pub acks_apart: bool,
     /// States that differ by the names of the nodes are one. Halves the search, and makes traces hard to read.
@@ -126,6 +129,8 @@ pub struct Safeguards {
     pub tag_of_acquire: bool,
     /// The tag is compared in the script. Off: by the node, with the server of its last join.
     pub verified_get: bool,
+    /// A value that a writer stores was read after its right to fill was granted. Off: it stores what it has written.
+    pub load_after_lead: bool,
     /// `drop` has run when `announce` runs. Off: they may overtake one another.
     pub drop_first: bool,
     /// Every sending of `acquire` carries its own token. Off: a repetition carries the same, and may run late.
@@ -181,6 +186,7 @@ impl Safeguards {
         dirty_after_join: true,
         tag_of_acquire: true,
         verified_get: true,
+        load_after_lead: true,
         drop_first: true,
         fresh_token: true,
         fresh_name: true,
@@ -241,6 +247,7 @@ impl Default for Protocol {
             failovers: 0,
             values_apart: false,
             streams_break: false,
+            refreshes: false,
             acks_apart: false,
             mirror: false,
         }

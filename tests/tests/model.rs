@@ -32,13 +32,19 @@ fn is_refuted(safeguards: Safeguards, protocol: Protocol) {
     let protocol = Protocol {
         safeguards,
         measure: Measure::Loaded,
-        writes: 1,
         ..protocol
     };
     let report = explore(&protocol, &Limits::default());
     let trace = report.violation.unwrap_or_default();
     eprintln!("refuted in {} steps, {:.1?}: {trace:?}", trace.len(), report.elapsed);
     assert!(!trace.is_empty(), "not refuted in {} states", report.states);
+}
+
+fn one_write() -> Protocol {
+    Protocol {
+        writes: 1,
+        ..Protocol::default()
+    }
 }
 
 fn failover() -> Protocol {
@@ -78,6 +84,26 @@ fn broken_streams_hold() {
         ..Protocol::default()
     };
     holds(protocol, 1_200_000);
+}
+
+#[test]
+fn refreshes_hold() {
+    let protocol = Protocol {
+        refreshes: true,
+        ..one_write()
+    };
+    holds(protocol, 250_000);
+}
+
+#[test]
+fn refreshes_and_a_failover_hold() {
+    let protocol = Protocol {
+        refreshes: true,
+        flights: 1,
+        writes: 1,
+        ..failover()
+    };
+    holds(protocol, 100_000);
 }
 
 #[test]
@@ -175,7 +201,7 @@ fn refuted_acknowledged_on_the_reply() {
         wait_for_anyone: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -186,7 +212,7 @@ fn refuted_acknowledged_by_the_subscribers() {
     };
     let protocol = Protocol {
         streams_break: true,
-        ..Protocol::default()
+        ..one_write()
     };
     is_refuted(safeguards, protocol);
 }
@@ -197,7 +223,7 @@ fn refuted_without_a_fence() {
         fence: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -206,7 +232,7 @@ fn refuted_without_a_ticket() {
         ticket: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -215,7 +241,7 @@ fn refuted_without_the_lease_at_a_hit() {
         lease_at_hit: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -224,7 +250,7 @@ fn refuted_without_the_lease_at_a_flight() {
         lease_at_flight: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -233,7 +259,13 @@ fn refuted_without_a_tag() {
         value_tag: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover()
+        },
+    );
 }
 
 #[test]
@@ -242,7 +274,13 @@ fn refuted_without_grace_after_a_failover() {
         grace: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover()
+        },
+    );
 }
 
 #[test]
@@ -251,7 +289,7 @@ fn refuted_without_grace_after_a_flush() {
         grace: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, flush());
+    is_refuted(safeguards, Protocol { writes: 1, ..flush() });
 }
 
 #[test]
@@ -260,7 +298,7 @@ fn refuted_with_a_lagging_source() {
         primary_source: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -269,7 +307,7 @@ fn refuted_without_a_margin() {
         margin: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -278,7 +316,7 @@ fn refuted_with_clearing_before_the_join() {
         clear_after_join: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -287,7 +325,7 @@ fn refuted_with_clean_tickets_after_the_join() {
         dirty_after_join: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -296,7 +334,13 @@ fn refuted_with_a_resurrected_token() {
         tag_of_acquire: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover()
+        },
+    );
 }
 
 #[test]
@@ -305,7 +349,13 @@ fn refuted_with_a_resurrected_token_apart() {
         tag_of_acquire: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover_apart());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover_apart()
+        },
+    );
 }
 
 #[test]
@@ -314,7 +364,13 @@ fn refuted_with_a_tag_that_the_node_compares() {
         verified_get: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover()
+        },
+    );
 }
 
 #[test]
@@ -323,7 +379,13 @@ fn refuted_with_a_tag_that_the_node_compares_apart() {
         verified_get: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, failover_apart());
+    is_refuted(
+        safeguards,
+        Protocol {
+            writes: 1,
+            ..failover_apart()
+        },
+    );
 }
 
 #[test]
@@ -332,7 +394,7 @@ fn refuted_with_an_announcement_before_the_drop() {
         drop_first: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -341,7 +403,7 @@ fn refuted_with_a_token_sent_twice() {
         fresh_token: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -350,7 +412,7 @@ fn refuted_with_a_join_that_runs_late() {
         fresh_name: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, Protocol::default());
+    is_refuted(safeguards, one_write());
 }
 
 #[test]
@@ -359,5 +421,14 @@ fn refuted_with_a_node_set_that_is_evicted_alone() {
         whole_control: false,
         ..Safeguards::ALL
     };
-    is_refuted(safeguards, flush());
+    is_refuted(safeguards, Protocol { writes: 1, ..flush() });
+}
+
+#[test]
+fn refuted_with_a_writer_that_stores_what_it_wrote() {
+    let safeguards = Safeguards {
+        load_after_lead: false,
+        ..Safeguards::ALL
+    };
+    is_refuted(safeguards, Protocol::default());
 }

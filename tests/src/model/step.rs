@@ -12,6 +12,8 @@ pub enum Action {
     CleanOwn(usize),
     /// `invalidate` (2): the script `drop`.
     Drop(usize),
+    /// The same, and the writer has the right to fill, with what it has written.
+    Claim(usize),
     /// `invalidate` (3): the script `announce`. Once more when the epoch has changed since.
     Announce(usize),
     /// `invalidate` (4) and (5): the wait is over, it returns `Acknowledged`.
@@ -46,6 +48,8 @@ pub enum Action {
     Register(usize),
     /// The script `get` or `acquire`: a hit, or the lead when nobody has it.
     Ask(usize),
+    /// The script `acquire` for a refresh: the lead although a value is there.
+    Refresh(usize),
     /// A repetition of the `acquire` that made this flight the leader runs, with the same token.
     StrayAcquire(usize),
     /// Redis does not answer, or another one leads for too long: the source is asked without a lease.
@@ -94,6 +98,9 @@ impl Protocol {
                 Write::Committed(_) => actions.push(Action::CleanOwn(write)),
                 Write::Cleaned => {
                     actions.push(Action::Drop(write));
+                    if !self.safeguards.load_after_lead && state.flights.iter().any(Option::is_none) {
+                        actions.push(Action::Claim(write));
+                    }
                     if !self.safeguards.drop_first {
                         actions.push(Action::Announce(write));
                     }
@@ -187,6 +194,9 @@ impl Protocol {
             match it.stage {
                 Stage::Asking => {
                     actions.push(Action::Ask(flight));
+                    if self.refreshes && state.value.is_some() && !state.is_leased() {
+                        actions.push(Action::Refresh(flight));
+                    }
                     actions.push(Action::LoadAlone(flight));
                 }
                 Stage::Leading => actions.extend([Action::Load(flight), Action::Die(flight)]),
@@ -227,6 +237,7 @@ impl Protocol {
             Action::Commit(_)
             | Action::CleanOwn(_)
             | Action::Drop(_)
+            | Action::Claim(_)
             | Action::Announce(_)
             | Action::Acknowledge(_) => self.write_step(&mut state, action),
             Action::Apply(_)
@@ -243,6 +254,7 @@ impl Protocol {
             | Action::Reconnect(_) => self.node_step(&mut state, action),
             Action::Register(_)
             | Action::Ask(_)
+            | Action::Refresh(_)
             | Action::StrayAcquire(_)
             | Action::LoadAlone(_)
             | Action::Load(_)
@@ -284,6 +296,22 @@ impl Protocol {
                     *dropped = true;
                 } else {
                     state.writes[write] = Write::Dropped;
+                }
+            }
+            Action::Claim(write) => {
+                state.drop_value();
+                state.writes[write] = Write::Dropped;
+                let flight = Flight {
+                    node: 0,
+                    stage: Stage::Loaded(id(write) + 1),
+                    clean: false,
+                    lease: true,
+                    lease_copied: false,
+                    server: state.server,
+                    noted: 0,
+                };
+                if let Some(slot) = state.flights.iter_mut().find(|slot| slot.is_none()) {
+                    *slot = Some(flight);
                 }
             }
             Action::Announce(write) => {
@@ -368,6 +396,7 @@ impl Protocol {
                 }
             }
             Action::Ask(flight) => self.ask(state, flight),
+            Action::Refresh(flight) => self.lead(state, flight),
             Action::StrayAcquire(flight) => edit(state, flight, |it| it.lease = true),
             Action::LoadAlone(flight) => {
                 let version = self.loaded(state);
@@ -416,16 +445,21 @@ impl Protocol {
         if let Some(value) = hit {
             edit(state, flight, |it| it.stage = Stage::Landed(value.version));
         } else if !state.is_leased() {
-            let (server, version) = (state.server, self.loaded(state));
-            edit(state, flight, |it| {
-                it.lease = true;
-                it.server = server;
-                it.stage = match self.measure {
-                    Measure::Begun => Stage::Loaded(version),
-                    Measure::Loaded => Stage::Leading,
-                };
-            });
+            self.lead(state, flight);
         }
+    }
+
+    /// Grants the token.
+    fn lead(&self, state: &mut State, flight: usize) {
+        let (server, version) = (state.server, self.loaded(state));
+        edit(state, flight, |it| {
+            it.lease = true;
+            it.server = server;
+            it.stage = match self.measure {
+                Measure::Begun => Stage::Loaded(version),
+                Measure::Loaded => Stage::Leading,
+            };
+        });
     }
 
     /// The script `fill`, and what its answer makes of the flight.
