@@ -1,16 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+mod clock;
 mod data;
 mod error;
 mod eventually;
+mod fake;
 mod proxy;
 mod real_time;
 mod redis;
+mod source;
 
 pub use self::{
+    clock::ManualClock,
     data::{require_shared_data, shared_data},
     error::{DataAbsent, NotInTime, ServerError},
     eventually::eventually,
+    fake::{FakeCluster, FakeShared, Fault, Op},
     proxy::{Cut, Direction, FaultProxy, Fresh, ProxyStats},
     redis::{RedisCluster, RedisSentinel, RedisServer, RedisServerBuilder, Reply, Tls},
+    source::{Behaviour, CountingSource, Gate, SourceError, Versioned},
 };
