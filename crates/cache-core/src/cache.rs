@@ -84,8 +84,23 @@ pub(crate) struct Shared<V> {
 /// Says what a value weighs, in bytes.
 pub(crate) type Weigh<V> = Arc<dyn Fn(&V) -> usize + Send + Sync>;
 
-/// Where a flight lands: empty until then.
-pub(crate) type Landing<V> = watch::Receiver<Option<Outcome<V>>>;
+/// Where a flight lands, and since when it is under way.
+pub(crate) struct Landing<V> {
+    outcome: watch::Receiver<Option<Outcome<V>>>,
+    started: Tick,
+}
+
+impl<V> Clone for Landing<V> {
+    fn clone(&self) -> Self {
+        Self {
+            outcome: self.outcome.clone(),
+            started: self.started,
+        }
+    }
+}
+
+/// The other end of a landing: what the flight itself holds.
+pub(crate) type Runway<V> = watch::Sender<Option<Outcome<V>>>;
 
 /// What a flight brings its waiters.
 pub(crate) type Outcome<V> = Result<Landed<V>, LoadError>;
@@ -228,6 +243,24 @@ where
         kept
     }
 
+    /// Joins the key's flight, or registers one; its end comes with it.
+    ///
+    /// To join is to be served what the flight began to read before: while the node is not attached, only a flight
+    /// that is younger than the degraded ttl is joined.
+    pub(crate) fn join(&self, key: &K) -> (Joined<Landing<V>>, Option<Runway<V>>) {
+        let started = self.time.now();
+        let may_share = |landing: &Landing<V>| {
+            self.attachment.holds(started) || started < landing.started.after(self.keyspace.policy.degraded_ttl)
+        };
+        let mut runway = None;
+        let joined = self.flights.join(key, may_share, || {
+            let (land, outcome) = watch::channel(None);
+            runway = Some(land);
+            Landing { outcome, started }
+        });
+        (joined, runway)
+    }
+
     /// How long a value lives by the policy, or by what its loader said.
     pub(crate) fn lifetime(&self, found: bool, own: Option<std::time::Duration>) -> Lifetime {
         let policy = &self.keyspace.policy;
@@ -367,54 +400,59 @@ where
     {
         let core = &self.core;
         bump(&core.tally.local_misses);
-        let (mut landing, leads) = match self.join(&key, loader, Intent::Fill) {
-            Joined::Leader(_, landing) => (landing, true),
-            Joined::Waiter(landing) => (landing, false),
-        };
-        let at_hand = core.servable(&key).is_some();
-        let outcome = if at_hand {
-            tokio::time::timeout(core.keyspace.policy.soft_timeout, landed(&mut landing))
-                .await
-                .ok()
-        } else {
-            Some(landed(&mut landing).await)
-        };
-        match outcome {
-            Some(Ok(landed)) => {
-                let status = landed.status_for(leads);
-                match landed.status {
-                    CacheStatus::SharedHit => bump(&core.tally.shared_hits),
-                    CacheStatus::LocalHit | CacheStatus::StaleHit => core.count(landed.status),
-                    _ => bump(&core.tally.misses),
+        // A flight gives way when it was no load at all (`get`), or was fenced (`insert`). That takes turns, not ages.
+        for _turn in 0..8 {
+            let (joined, leads) = match self.join(&key, loader, Intent::Fill) {
+                Joined::Leader(_, landing) => (landing, true),
+                Joined::Waiter(landing) => (landing, false),
+            };
+            match self.wait(&key, joined).await {
+                Waited::Landed(Ok(landed)) => return Ok(self.report(landed, leads)),
+                Waited::Landed(Err(error)) => {
+                    // Better an entry that may be served than an error.
+                    return self.hit(&key).ok_or_else(|| {
+                        bump(&core.tally.misses);
+                        error
+                    });
                 }
-                if !leads {
-                    bump(&core.tally.coalesced);
-                }
-                Ok(Lookup::new(landed.value, status, landed.born, core.time.now()))
+                Waited::AtHand(lookup) => return Ok(lookup),
+                Waited::GaveWay => {}
             }
-            // Better an entry that may be served than an error or a longer wait.
-            failed => match (core.servable(&key), failed) {
-                (Some(lookup), _) => {
-                    core.count(lookup.status);
-                    Ok(lookup)
-                }
-                (None, Some(Err(error))) => {
-                    bump(&core.tally.misses);
-                    Err(error)
-                }
-                (None, _) => {
-                    // The entry went while we waited: wait for the flight after all.
-                    bump(&core.tally.misses);
-                    let landed = landed(&mut landing).await?;
-                    Ok(Lookup::new(
-                        landed.value.clone(),
-                        landed.status_for(leads),
-                        landed.born,
-                        core.time.now(),
-                    ))
-                }
-            },
         }
+        bump(&core.tally.misses);
+        Err(LoadError::Abandoned)
+    }
+
+    /// Waits for a flight; with an entry at hand that may be served, no longer than the soft time-out.
+    async fn wait(&self, key: &K, mut landing: Landing<V>) -> Waited<V> {
+        let core = &self.core;
+        if core.servable(key).is_some() {
+            match tokio::time::timeout(core.keyspace.policy.soft_timeout, landed(&mut landing)).await {
+                Ok(waited) => return waited,
+                Err(_elapsed) => {
+                    if let Some(lookup) = core.servable(key) {
+                        core.count(lookup.status);
+                        return Waited::AtHand(lookup);
+                    }
+                }
+            }
+        }
+        landed(&mut landing).await
+    }
+
+    /// Counts what a flight brought this reader.
+    fn report(&self, landed: Landed<V>, leads: bool) -> Lookup<V> {
+        let core = &self.core;
+        match landed.status {
+            CacheStatus::SharedHit => bump(&core.tally.shared_hits),
+            CacheStatus::LocalHit | CacheStatus::StaleHit => core.count(landed.status),
+            _ => bump(&core.tally.misses),
+        }
+        if !leads {
+            bump(&core.tally.coalesced);
+        }
+        let status = landed.status_for(leads);
+        Lookup::new(landed.value, status, landed.born, core.time.now())
     }
 
     /// Joins the key's flight, or starts one in a task of its own.
@@ -422,13 +460,8 @@ where
     where
         Src: Loader<K, V> + Clone,
     {
-        let mut sender = None;
-        let joined = self.core.flights.join(key, || {
-            let (land, landing) = watch::channel(None);
-            sender = Some(land);
-            landing
-        });
-        if let (Joined::Leader(id, _), Some(land)) = (&joined, sender) {
+        let (joined, land) = self.core.join(key);
+        if let (Joined::Leader(id, _), Some(land)) = (&joined, land) {
             let flight = fill::Flight::new(Arc::clone(&self.core), key.clone(), *id, intent);
             // Bounded by the policy's load_timeout; outlives the caller on purpose.
             drop(tokio::spawn(flight.fly(loader.clone(), land)));
@@ -481,7 +514,7 @@ where
         match self.join(&key, loader, Intent::Refresh) {
             Joined::Leader(_, mut landing) => {
                 core.warmer.note(key, now);
-                let landed = landed(&mut landing).await?;
+                let landed = landed(&mut landing).await.outcome()?;
                 Ok(Refreshed::Done(Lookup::new(
                     landed.value,
                     landed.status,
@@ -491,7 +524,7 @@ where
             }
             Joined::Waiter(mut landing) => {
                 bump(&core.warmer.coalesced);
-                let landed = landed(&mut landing).await?;
+                let landed = landed(&mut landing).await.outcome()?;
                 Ok(Refreshed::Coalesced(Lookup::new(
                     landed.value,
                     CacheStatus::Coalesced,
@@ -554,11 +587,30 @@ where
     }
 }
 
+/// How the wait for a flight ended.
+enum Waited<V> {
+    /// The flight brought this.
+    Landed(Outcome<V>),
+    /// It takes too long; this may be served meanwhile.
+    AtHand(Lookup<V>),
+    /// The flight ended without an outcome.
+    GaveWay,
+}
+
+impl<V> Waited<V> {
+    fn outcome(self) -> Outcome<V> {
+        match self {
+            Self::Landed(outcome) => outcome,
+            Self::AtHand(_) | Self::GaveWay => Err(LoadError::Abandoned),
+        }
+    }
+}
+
 /// Waits for the end of a flight.
-async fn landed<V: Send + Sync>(landing: &mut Landing<V>) -> Outcome<V> {
-    match landing.wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.as_ref().map_or(Err(LoadError::Abandoned), Clone::clone),
-        Err(_gone) => Err(LoadError::Abandoned),
+async fn landed<V: Send + Sync>(landing: &mut Landing<V>) -> Waited<V> {
+    match landing.outcome.wait_for(Option::is_some).await {
+        Ok(outcome) => outcome.clone().map_or(Waited::GaveWay, Waited::Landed),
+        Err(_gone) => Waited::GaveWay,
     }
 }
 

@@ -8,13 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use tokio::{
-    sync::watch,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    cache::{Core, Outcome, Shared, bump},
+    cache::{Core, Outcome, Runway, Shared, bump},
     clock::Tick,
     codec::CodecError,
     entry::{Lifetime, Origin, stored_age},
@@ -109,7 +106,7 @@ where
     }
 
     /// Fills the key and lands. Bounded by the time-outs of the tier and of the policy.
-    pub(crate) async fn fly<Src: Loader<K, V>>(self, loader: Src, land: watch::Sender<Option<Outcome<V>>>) {
+    pub(crate) async fn fly<Src: Loader<K, V>>(self, loader: Src, land: Runway<V>) {
         let core = Arc::clone(&self.core);
         let refresh = self.intent == Intent::Refresh;
         if refresh {
@@ -222,14 +219,13 @@ where
         match decode(shared, &stored).await {
             Ok(value) => {
                 let now = core.time.now();
-                let age = stored_age(&stored, core.time.wall());
+                // A value expires in the shared tier when its ttl ends: what is there is no older, whatever a
+                // machine whose clock runs ahead makes of its source time.
+                let age = stored_age(&stored, core.time.wall()).min(stored.ttl);
                 let lifetime = Lifetime {
                     ttl: stored.ttl,
                     stale: stored.stale,
                 };
-                if age >= lifetime.ttl.saturating_add(lifetime.stale) {
-                    return Ok(None);
-                }
                 let weight = self.weight(value.as_deref(), stored.payload.as_ref());
                 core.commit(&self.key, self.id, value.clone(), Origin { age, lifetime, weight });
                 Ok(Some(Landed {
@@ -383,7 +379,9 @@ where
             // Never closed, so never an error.
             let _permit = core.loads.acquire().await;
             bump(&core.tally.loads);
-            AssertUnwindSafe(loader.load(&self.key)).catch_unwind().await
+            AssertUnwindSafe(async { loader.load(&self.key).await })
+                .catch_unwind()
+                .await
         };
         let loaded = match timeout(limit, load).await {
             Ok(Ok(Ok(loaded))) => Ok(loaded),
@@ -425,14 +423,19 @@ where
     let found = match &core.shared {
         Some(shared) => {
             // Registered before asking, so that an invalidation in between keeps the value out of memory.
-            let flight = match core.flights.join(key, || watch::channel(None).1) {
-                Joined::Leader(id, _) => Some(Flight::new(Arc::clone(core), key.clone(), id, Intent::Fill)),
-                Joined::Waiter(_) => None,
-            };
-            match flight {
-                Some(flight) => flight.look(shared, &core.shared_key(key)).await.ok().flatten(),
+            match core.join(key) {
+                (Joined::Leader(id, _), runway) => {
+                    let flight = Flight::new(Arc::clone(core), key.clone(), id, Intent::Fill);
+                    let found = flight.look(shared, &core.shared_key(key)).await.ok().flatten();
+                    drop(flight);
+                    // Readers with a loader that joined meanwhile: without a value, this flight gives way to theirs.
+                    if let (Some(runway), Some(landed)) = (runway, &found) {
+                        runway.send_replace(Some(Ok(landed.clone())));
+                    }
+                    found
+                }
                 // A fill is under way: look past it, keep nothing.
-                None => peek_shared(core, shared, key).await,
+                (Joined::Waiter(_), _) => peek_shared(core, shared, key).await,
             }
         }
         None => None,
@@ -488,8 +491,7 @@ where
     };
     // Registered after the old value is gone everywhere and before the new one is stored: an invalidation from here
     // on keeps it out of memory, one before has voided the lease.
-    let landing = watch::channel(None);
-    let Joined::Leader(id, _) = core.flights.join(&key, || landing.1) else {
+    let (Joined::Leader(id, _), runway) = core.join(&key) else {
         // A reader is loading already. It sees the caller's write at the source; the lease is left to run out.
         if let (Some(shared), Some(lease)) = (&core.shared, lease)
             && shared.tier.release(&name, lease).await.is_err()
@@ -521,14 +523,12 @@ where
     } else {
         bump(&core.tally.fenced);
     }
-    let landed = if kept {
-        Some(Ok(fresh.landed(CacheStatus::Fill)))
-    } else {
-        None
-    };
     drop(flight);
-    if let Some(landed) = landed {
-        landing.0.send_replace(Some(landed));
+    // Readers that joined meanwhile hear of a value that was kept; otherwise the flight gives way to theirs.
+    if let Some(runway) = runway
+        && kept
+    {
+        runway.send_replace(Some(Ok(fresh.landed(CacheStatus::Fill))));
     }
     propagation
 }

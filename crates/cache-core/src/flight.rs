@@ -5,7 +5,7 @@
 //! end that it may not commit. Seat and local entry change under one lock, so there is no moment in between.
 
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::HashMap,
     hash::{BuildHasher, Hash},
 };
 
@@ -44,12 +44,17 @@ const SHARDS: usize = 16;
 
 impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S> {
     pub(crate) fn new(hasher: S) -> Self {
+        Self::with_shards(SHARDS, hasher)
+    }
+
+    /// The same with another number of locks than usual: few, where their orders are explored.
+    pub(crate) fn with_shards(shards: usize, hasher: S) -> Self {
         let shard = || Shard {
             seats: HashMap::with_hasher(hasher.clone()),
             next_id: 0,
         };
         Self {
-            shards: (0..SHARDS).map(|_| Mutex::new(shard())).collect(),
+            shards: (0..shards.max(1)).map(|_| Mutex::new(shard())).collect(),
             hasher,
         }
     }
@@ -57,25 +62,30 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
     fn shard(&self, key: &K) -> &Mutex<Shard<K, T, S>> {
         // The high bits: the maps inside the shards use the low ones.
         let hash = (self.hasher.hash_one(key) >> 48) as usize;
-        &self.shards[hash % SHARDS]
+        &self.shards[hash % self.shards.len()]
     }
 
-    /// Joins the key's flight, or registers one that lands where `landing` says.
-    pub(crate) fn join(&self, key: &K, landing: impl FnOnce() -> T) -> Joined<T> {
+    /// Joins the key's flight if the caller may share its result, or registers one that lands where `landing` says.
+    ///
+    /// A flight that may not be shared loses its seat: it lands for those who joined it before.
+    pub(crate) fn join(&self, key: &K, may_share: impl FnOnce(&T) -> bool, landing: impl FnOnce() -> T) -> Joined<T> {
         let mut shard = self.shard(key).lock();
-        let id = FlightId(shard.next_id);
-        match shard.seats.entry(key.clone()) {
-            Entry::Occupied(seat) => Joined::Waiter(seat.get().landing.clone()),
-            Entry::Vacant(vacant) => {
-                let landing = landing();
-                vacant.insert(Seat {
-                    id,
-                    landing: landing.clone(),
-                });
-                shard.next_id += 1;
-                Joined::Leader(id, landing)
-            }
+        if let Some(seat) = shard.seats.get(key)
+            && may_share(&seat.landing)
+        {
+            return Joined::Waiter(seat.landing.clone());
         }
+        let id = FlightId(shard.next_id);
+        shard.next_id += 1;
+        let landing = landing();
+        shard.seats.insert(
+            key.clone(),
+            Seat {
+                id,
+                landing: landing.clone(),
+            },
+        );
+        Joined::Leader(id, landing)
     }
 
     /// Runs `keep` if the flight still has its seat; under the lock, so that no invalidation comes in between.

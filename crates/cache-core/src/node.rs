@@ -149,7 +149,12 @@ impl Node {
             return Propagation::Acknowledged;
         };
         // A task of its own: the caller may go, the invalidation may not. The tier bounds its time.
-        let told = tokio::spawn(async move { shared.invalidate(&invalidation).await });
+        let registry = Arc::clone(&self.inner.registry);
+        let told = tokio::spawn(async move {
+            let reached = shared.invalidate(&invalidation).await;
+            registry.apply_deferred(reached, &invalidation);
+            reached
+        });
         told.await.unwrap_or(Propagation::Deferred)
     }
 
@@ -188,7 +193,12 @@ impl Node {
             return (Propagation::Acknowledged, None);
         };
         let key = key.clone();
-        let told = tokio::spawn(async move { shared.claim(&key, &invalidation, term).await });
+        let registry = Arc::clone(&self.inner.registry);
+        let told = tokio::spawn(async move {
+            let (reached, lease) = shared.claim(&key, &invalidation, term).await;
+            registry.apply_deferred(reached, &invalidation);
+            (reached, lease)
+        });
         told.await.unwrap_or((Propagation::Deferred, None))
     }
 
@@ -287,6 +297,16 @@ fn overlap(a: &dyn LocalSide, b: &dyn LocalSide) -> bool {
 struct Registry {
     caches: RwLock<Vec<Arc<dyn LocalSide>>>,
     registering: Mutex<()>,
+}
+
+impl Registry {
+    /// Where the others have not heard yet, a reader of this node may have read the old value back from the shared
+    /// tier before the tier knew that it must not answer. From now on it does not.
+    fn apply_deferred(&self, reached: Propagation, invalidation: &Invalidation) {
+        if reached == Propagation::Deferred {
+            self.apply(invalidation);
+        }
+    }
 }
 
 impl InvalidationSink for Registry {
