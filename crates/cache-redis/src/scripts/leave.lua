@@ -1,0 +1,3 @@
+-- leave(.., node): the others need not wait for it
+leave(ARGV[3])
+return (settle())

@@ -1,0 +1,2 @@
+-- read(value; coherent, plain)
+return look(ARGV[1] == '1', ARGV[2] == '1')

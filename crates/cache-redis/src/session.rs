@@ -1,0 +1,478 @@
+//! The time from one join to the next: the applier, the renewals and the acknowledgements of one node.
+//!
+//! Everything that a message needs happens in one task, so that nothing stands between it and its acknowledgement.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use fred::{
+    interfaces::{ClientLike, EventInterface, PubsubInterface},
+    types::{Message as Push, Value},
+};
+use gatewayz_cache_core::{Invalidation, NodePort, Tick};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::{Instant, MissedTickBehavior, interval, sleep_until, timeout},
+};
+
+use crate::{
+    answer::Parts,
+    fault::Fault,
+    inner::{Inner, random_word},
+    link::{Lane, Link, Request},
+    message::{Message, body},
+    scripts,
+    stats::{End, Op},
+};
+
+/// How long messages that a renewal knows of may be under way before the log is read instead.
+const UNDER_WAY: Duration = Duration::from_millis(20);
+/// How long a message to oneself may take.
+const ECHO: Duration = Duration::from_millis(100);
+const ECHOES: u32 = 10;
+/// How soon a renewal that brought no answer is tried again.
+const AGAIN: Duration = Duration::from_millis(50);
+/// So many in a row, and the connections are given up.
+const FAILURES: u32 = 4;
+/// Clocks that differ by more than this have not run side by side.
+const ASLEEP: Duration = Duration::from_millis(50);
+/// Messages applied before an acknowledgement is sent.
+const BATCH: usize = 256;
+
+type Answer = Pin<Box<dyn Future<Output = Result<Value, Fault>> + Send>>;
+
+/// A renewal under way.
+struct Renewal {
+    sent: Tick,
+    slept: Duration,
+    answer: Answer,
+}
+
+/// One membership of a node.
+pub(crate) struct Session<'a> {
+    inner: &'a Arc<Inner>,
+    link: &'a Arc<Link>,
+    port: &'a NodePort,
+    epoch: String,
+    /// The number of the last invalidation applied here.
+    applied: u64,
+    /// The last number that the server is known to have from us.
+    acked: u64,
+    /// The last number that the server has told us of.
+    known: u64,
+    behind_since: Option<Instant>,
+    failures: u32,
+    answered: Instant,
+    renew_now: bool,
+}
+
+/// Joins, and stays until something ends it.
+pub(crate) async fn run(inner: &Arc<Inner>, link: &Arc<Link>, port: &NodePort, last_epoch: &mut String) -> End {
+    if let Err(end) = connected(link).await {
+        return end;
+    }
+    let mut pushes = link.events.message_rx();
+    // The first connection is announced before the client says that it is connected: what comes now is another one.
+    let mut breaks = link.events.error_rx();
+    let mut reconnections = link.events.reconnect_rx();
+    let mut session = match Session::join(inner, link, port, &mut pushes, last_epoch).await {
+        Ok(session) => session,
+        Err(end) => return end,
+    };
+    tokio::select! {
+        end = session.serve(&mut pushes) => end,
+        _ = breaks.recv() => End::Disconnected,
+        _ = reconnections.recv() => End::Disconnected,
+    }
+}
+
+impl<'a> Session<'a> {
+    async fn join(
+        inner: &'a Arc<Inner>,
+        link: &'a Arc<Link>,
+        port: &'a NodePort,
+        pushes: &mut Receiver<Push>,
+        last_epoch: &mut String,
+    ) -> Result<Self, End> {
+        listen(inner, link, pushes).await?;
+        flush(inner, link).await?;
+        let term = inner.config.lease_term;
+        let slept = slept(port);
+        // The node counts from before the question, the server from after it: the node always stops first.
+        let sent = port.time.now();
+        let args = [inner.node.as_str().into(), millis(term)];
+        let mut answer = Parts::of(inner.control(link, &scripts::JOIN, args).await?)?;
+        let (epoch, seq) = (answer.text()?, answer.number()?);
+        // Only now: what was announced between a clearing before the question and the server's answer would be lost,
+        // since messages up to `seq` are not applied.
+        port.sink.clear_coherent();
+        if !last_epoch.is_empty() && *last_epoch != epoch {
+            // The new control plane may have lost what the old one was told.
+            let recent = inner.recent.lock().merged(port.time.now());
+            inner.tell_again(link, &recent).await?;
+        }
+        last_epoch.clone_from(&epoch);
+        inner.settle(&epoch, 0);
+        let mut view = inner.view.lock();
+        view.epoch.clone_from(&epoch);
+        (view.applied, view.announced, view.attached) = (seq, seq, true);
+        drop(view);
+        let session = Self {
+            inner,
+            link,
+            port,
+            epoch,
+            applied: seq,
+            acked: seq,
+            known: seq,
+            behind_since: None,
+            failures: 0,
+            answered: Instant::now(),
+            renew_now: false,
+        };
+        session.prolong(sent, slept)?;
+        inner.report_attached();
+        Ok(session)
+    }
+
+    async fn serve(&mut self, pushes: &mut Receiver<Push>) -> End {
+        let mut ticks = interval(self.inner.config.lease_term / 3);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks.reset();
+        let mut ack: Option<(u64, Answer)> = None;
+        let mut renewal: Option<Renewal> = None;
+        let mut retry: Option<Instant> = None;
+        loop {
+            if ack.is_none() && self.applied > self.acked {
+                ack = Some((self.applied, self.ack()));
+            }
+            if renewal.is_none() && std::mem::take(&mut self.renew_now) {
+                renewal = Some(self.renew());
+            }
+            let stalled = self.inner.faults.stalled_until();
+            let step = tokio::select! {
+                push = pushes.recv(), if stalled.is_none() => self.take(push, pushes).await,
+                answer = ready(ack.as_mut().map(|(_, answer)| answer)), if ack.is_some() => {
+                    let number = ack.take().map_or(0, |(number, _)| number);
+                    self.acknowledged(number, answer)
+                }
+                answer = ready(renewal.as_mut().map(|renewal| &mut renewal.answer)), if renewal.is_some() => {
+                    match renewal.take() {
+                        Some(renewal) => self.renewed(&renewal, answer, &mut retry),
+                        None => Ok(()),
+                    }
+                }
+                _ = ticks.tick() => self.due(),
+                () = self.inner.look.notified() => self.due(),
+                () = until(retry), if retry.is_some() => {
+                    retry = None;
+                    self.due()
+                }
+                () = until(self.behind_since.map(|since| since + UNDER_WAY)),
+                    if self.behind_since.is_some() && stalled.is_none() => self.replay().await,
+                () = until(stalled), if stalled.is_some() => Ok(()),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+            if self.inner.is_recovering() && self.failures == 0 && !self.inner.breaker.is_open() {
+                // What could not be told before goes out now; if it cannot, the next tick tries again.
+                if let Err(End::Unreachable) = flush(self.inner, self.link).await {
+                    self.failures += 1;
+                }
+            }
+        }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "one shape for all steps")]
+    fn due(&mut self) -> Result<(), End> {
+        self.renew_now = true;
+        Ok(())
+    }
+
+    /// Applies a message, and all that wait behind it.
+    async fn take(&mut self, push: Result<Push, RecvError>, pushes: &mut Receiver<Push>) -> Result<(), End> {
+        let mut push = push.map_err(lost)?;
+        for _ in 0..BATCH {
+            self.apply_push(push).await?;
+            push = match pushes.try_recv() {
+                Ok(next) => next,
+                Err(tokio::sync::broadcast::error::TryRecvError::Lagged(_)) => return Err(End::Overrun),
+                Err(_empty) => break,
+            };
+        }
+        Ok(())
+    }
+
+    async fn apply_push(&mut self, push: Push) -> Result<(), End> {
+        let text = push.value.into_string().ok_or(End::Unparsable)?;
+        if *push.channel == *self.inner.names.filled {
+            self.inner.waiters.wake(&text);
+            return Ok(());
+        }
+        match Message::parse(&text).ok_or(End::Unparsable)? {
+            Message::Announced { number, epoch, body } => self.announced(number, epoch, body).await,
+            Message::Settled { number, epoch } => {
+                if epoch == self.epoch {
+                    self.inner.settle(epoch, number);
+                }
+                Ok(())
+            }
+            Message::Canary(_) => Ok(()),
+        }
+    }
+
+    async fn announced(&mut self, number: u64, epoch: &str, text: &str) -> Result<(), End> {
+        if epoch != self.epoch {
+            // A late message of an epoch that is over, or the first of one that we are not part of: a renewal tells.
+            self.renew_now = true;
+            return Ok(());
+        }
+        if number <= self.applied {
+            return Ok(());
+        }
+        self.known = self.known.max(number);
+        if number > self.applied + 1 {
+            return self.replay().await;
+        }
+        let invalidation = body(text).ok_or(End::Unparsable)?;
+        self.apply(number, &invalidation);
+        Ok(())
+    }
+
+    fn apply(&mut self, number: u64, invalidation: &Invalidation) {
+        self.port.sink.apply(invalidation);
+        self.applied = number;
+        if self.applied >= self.known {
+            self.behind_since = None;
+        }
+        let mut view = self.inner.view.lock();
+        view.applied = number;
+        view.announced = self.known;
+    }
+
+    /// Reads the log from the last number applied.
+    async fn replay(&mut self) -> Result<(), End> {
+        self.behind_since = None;
+        while self.applied < self.known {
+            let from = number_value(self.applied + 1);
+            let args = [self.epoch.as_str().into(), from];
+            let answer = self.inner.control(self.link, &scripts::REPLAY, args).await;
+            let mut answer = answer.and_then(Parts::of)?;
+            if answer.number()? != 1 {
+                return Err(End::Epoch);
+            }
+            self.known = self.known.max(answer.number()?);
+            let before = self.applied;
+            while !answer.is_empty() {
+                let (found, entry) = (answer.number()?, answer.text()?);
+                if found != self.applied + 1 {
+                    return Err(End::Trimmed);
+                }
+                let invalidation = body(&entry).ok_or(End::Unparsable)?;
+                self.apply(found, &invalidation);
+            }
+            if self.applied == before {
+                return Err(End::Trimmed);
+            }
+        }
+        Ok(())
+    }
+
+    fn ack(&self) -> Answer {
+        let args = [
+            self.inner.node.as_str().into(),
+            number_value(self.applied),
+            self.epoch.as_str().into(),
+        ];
+        let (inner, link) = (Arc::clone(self.inner), Arc::clone(self.link));
+        let delay = inner.faults.ack_delay();
+        Box::pin(async move {
+            if !delay.is_zero() {
+                tokio::time::sleep(delay).await;
+            }
+            inner.control(&link, &scripts::ACK, args).await
+        })
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "one shape for all steps")]
+    fn acknowledged(&mut self, applied: u64, answer: Result<Value, Fault>) -> Result<(), End> {
+        // Whatever came of it, this number is not sent again: the next renewal carries it.
+        self.acked = applied;
+        match answer.and_then(read_ack) {
+            Ok(Some(settled)) => self.inner.settle(&self.epoch, settled),
+            Ok(None) | Err(_) => self.renew_now = true,
+        }
+        Ok(())
+    }
+
+    fn renew(&self) -> Renewal {
+        let args = [
+            self.inner.node.as_str().into(),
+            millis(self.inner.config.lease_term),
+            number_value(self.applied),
+            self.epoch.as_str().into(),
+        ];
+        let (inner, link) = (Arc::clone(self.inner), Arc::clone(self.link));
+        Renewal {
+            sent: self.port.time.now(),
+            slept: slept(self.port),
+            answer: Box::pin(async move { inner.control(&link, &scripts::RENEW, args).await }),
+        }
+    }
+
+    fn renewed(
+        &mut self,
+        renewal: &Renewal,
+        answer: Result<Value, Fault>,
+        retry: &mut Option<Instant>,
+    ) -> Result<(), End> {
+        let mut parts = match answer.and_then(Parts::of) {
+            Ok(parts) => parts,
+            Err(fault) if fault.kind.is_silence() => {
+                self.failures += 1;
+                *retry = Some(Instant::now() + AGAIN);
+                let gone = self.failures >= FAILURES || self.answered.elapsed() >= self.inner.patience();
+                return if gone { Err(End::Unreachable) } else { Ok(()) };
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        if parts.number()? == 0 {
+            return Err(match parts.text()?.as_str() {
+                "epoch" => End::Epoch,
+                "lagged" => End::Lagged,
+                _ => End::Lapsed,
+            });
+        }
+        self.failures = 0;
+        self.answered = Instant::now();
+        self.inner.breaker.close();
+        self.known = self.known.max(parts.number()?);
+        if self.applied < self.known && self.behind_since.is_none() {
+            self.behind_since = Some(Instant::now());
+        }
+        self.inner.settle(&self.epoch, parts.number()?);
+        self.prolong(renewal.sent, renewal.slept)
+    }
+
+    /// Takes the lease, unless the machine slept since it was asked for.
+    fn prolong(&self, sent: Tick, slept_before: Duration) -> Result<(), End> {
+        if slept(self.port).abs_diff(slept_before) > ASLEEP {
+            return Err(End::Suspended);
+        }
+        let term = self.inner.config.lease_term;
+        self.port.attachment.prolong(sent.after(term - term / 10));
+        Ok(())
+    }
+}
+
+/// Waits for the connection of messages, a little.
+async fn connected(link: &Link) -> Result<(), End> {
+    for _ in 0..ECHOES {
+        if link.events.is_connected() {
+            return Ok(());
+        }
+        // Either way the state is looked at again.
+        let _connected = timeout(ECHO, link.events.wait_for_connect()).await;
+    }
+    Err(End::Deaf)
+}
+
+/// Subscribes, and waits until a message to oneself has come back: the client says nothing of when a subscription
+/// begins.
+async fn listen(inner: &Arc<Inner>, link: &Link, pushes: &mut Receiver<Push>) -> Result<(), End> {
+    let names = &inner.names;
+    let word = random_word();
+    let canary = format!("c|{word}");
+    for _ in 0..ECHOES {
+        let channels = vec![names.events.as_str(), names.filled.as_str()];
+        link.events.subscribe(channels).await.map_err(Fault::from)?;
+        let args = vec![names.events.as_str().into(), canary.as_str().into()];
+        let request = Request::new("PUBLISH", &names.events, args);
+        inner.call(Op::Control, link, Lane::Commands, request).await?;
+        let echo = async {
+            loop {
+                let push = pushes.recv().await.map_err(lost)?;
+                if push.value.as_str().as_deref() == Some(canary.as_str()) {
+                    return Ok(());
+                }
+            }
+        };
+        if let Ok(heard) = timeout(ECHO, echo).await {
+            return heard;
+        }
+    }
+    Err(End::Deaf)
+}
+
+/// Tells the server what it has not been told yet.
+pub(crate) async fn flush(inner: &Inner, link: &Link) -> Result<(), End> {
+    if !inner.is_recovering() {
+        return Ok(());
+    }
+    let pending = inner.take_journal();
+    match inner.tell_again(link, &pending).await {
+        Ok(()) => {
+            inner.flushed();
+            Ok(())
+        }
+        Err(fault) => {
+            inner.defer(pending);
+            Err(fault.into())
+        }
+    }
+}
+
+/// How far the clock that counts sleep is ahead of the one that does not.
+fn slept(port: &NodePort) -> Duration {
+    port.time.boot().since(port.time.now())
+}
+
+/// The settled number, `None` if this node has no lease.
+fn read_ack(answer: Value) -> Result<Option<u64>, Fault> {
+    let mut parts = Parts::of(answer)?;
+    Ok(if parts.number()? == 0 {
+        None
+    } else {
+        Some(parts.number()?)
+    })
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        if fault.kind.is_refusal() {
+            Self::Refused
+        } else {
+            Self::Unreachable
+        }
+    }
+}
+
+fn lost(error: RecvError) -> End {
+    match error {
+        RecvError::Lagged(_) => End::Overrun,
+        RecvError::Closed => End::Disconnected,
+    }
+}
+
+fn millis(duration: Duration) -> Value {
+    Value::from(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn number_value(number: u64) -> Value {
+    Value::from(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// Waits for what may not be there; then for ever.
+async fn ready(answer: Option<&mut Answer>) -> Result<Value, Fault> {
+    match answer {
+        Some(answer) => answer.await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,5 @@
+//! The tier against real servers.
+
+mod control;
+mod support;
+mod values;
