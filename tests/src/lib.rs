@@ -1,3 +1,4 @@
 //! Tests over the whole workspace.
 
+pub mod checker;
 pub mod model;

@@ -190,7 +190,8 @@ where
         let policy = &self.keyspace.policy;
         let attached = self.attachment.holds(now);
         let born = entry.born();
-        let servable = attached || entry.age(now) <= policy.degraded_ttl;
+        // Strictly less: a degraded ttl of zero serves nothing, also within one tick of a coarse clock.
+        let servable = attached || entry.age(now) < policy.degraded_ttl;
         let (status, due) = match entry.freshness(now) {
             Freshness::Expired => {
                 bump(&self.tally.expirations);
