@@ -8,6 +8,7 @@
 )]
 
 use std::{
+    cell::LazyCell,
     hint::black_box,
     pin::pin,
     sync::Arc,
@@ -15,25 +16,30 @@ use std::{
     time::Duration,
 };
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
-use gatewayz_benches::{AttachedTier, CpuTime, KEYS, Workload, on_threads};
-use gatewayz_cache_core::{Cache, CacheStatus, Capacity, Keyspace, LoadError, Loaded, Node, Policy, loader_fn};
+use criterion::{Criterion, criterion_group, criterion_main};
+use gatewayz_benches::{AttachedTier, KEYS, Turns, Workload, report};
+use gatewayz_cache_core::{
+    Cache, CacheStatus, Capacity, Keyspace, LoadError, Loaded, Lookup, Node, Policy, Propagation, loader_fn,
+};
 
 /// What a service might keep of a principal or a model.
 #[derive(Clone, Debug)]
 struct Value([u64; 8]);
 
 const TTL: Duration = Duration::from_secs(24 * 3600);
-const COHERENT: Keyspace = Keyspace::new("bench:coherent", Policy::new(TTL));
-const INCOHERENT: Keyspace = Keyspace::new("bench:incoherent", Policy::new(TTL).incoherent());
+const POLICY: Policy = Policy::new(TTL);
 
-/// Look-ups of one order, repeated as often as criterion asks.
+/// Look-ups of one batch: a few milliseconds for one thread, some more for several, which must meet.
 const ORDER: usize = 1 << 16;
-const THREADS: u32 = 2;
+const ROUNDS: usize = 100;
+const PLACES: usize = 5;
 
+/// A cache for each contestant: of two that share one, the second would find it in the processor's caches.
 struct Subjects {
-    raw: quick_cache::sync::Cache<String, Arc<Value>>,
-    coherent: Cache<String, Value>,
+    quick_cache: quick_cache::sync::Cache<String, Arc<Value>>,
+    hit: Cache<String, Value>,
+    get_or_load: Cache<String, Value>,
+    peek: Cache<String, Value>,
     incoherent: Cache<String, Value>,
     moka: moka::sync::Cache<String, Arc<Value>>,
 }
@@ -41,122 +47,134 @@ struct Subjects {
 impl Subjects {
     /// Fills all of them, and makes sure that a hit is a hit.
     fn new(workload: &Workload) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("tokio starts");
         // Room for twice as many, so that nothing is evicted.
         let room = 2 * KEYS;
-        let raw = quick_cache::sync::Cache::new(room);
-        let moka = moka::sync::Cache::builder()
-            .max_capacity(room as u64)
-            .time_to_live(TTL)
-            .build();
         let node = Node::builder().shared(AttachedTier).build().expect("no graph");
-        let cache = |keyspace| {
+        let cache = |name, policy| {
+            let cache = node.local_cache(Keyspace::new(name, policy));
             let capacity = Capacity::bytes(64 << 20).with_entries(room);
-            let cache = node.local_cache(keyspace).capacity(capacity);
-            cache.build::<String>().expect("keyspaces are valid and differ")
+            let cache = cache.capacity(capacity).build::<String>();
+            cache.expect("keyspaces are valid and differ")
         };
-        let (coherent, incoherent) = (cache(COHERENT), cache(INCOHERENT));
-        for (number, key) in workload.keys().iter().enumerate() {
-            let value = Value([number as u64; 8]);
-            raw.insert(key.clone(), Arc::new(value.clone()));
-            moka.insert(key.clone(), Arc::new(value.clone()));
-            for cache in [&coherent, &incoherent] {
-                let _acknowledged = runtime.block_on(cache.insert(key.as_str(), value.clone()));
-            }
-        }
         let subjects = Self {
-            raw,
-            coherent,
-            incoherent,
-            moka,
+            quick_cache: quick_cache::sync::Cache::new(room),
+            hit: cache("bench:hit", POLICY),
+            get_or_load: cache("bench:get_or_load", POLICY),
+            peek: cache("bench:peek", POLICY),
+            incoherent: cache("bench:incoherent", POLICY.incoherent()),
+            moka: moka::sync::Cache::builder()
+                .max_capacity(room as u64)
+                .time_to_live(TTL)
+                .build(),
         };
-        subjects.check(workload);
+        subjects.fill(workload.keys());
+        subjects.check(workload.keys());
         subjects
     }
 
-    fn check(&self, workload: &Workload) {
-        for (number, key) in workload.keys().iter().enumerate() {
-            let (key, expected) = (key.as_str(), number as u64);
-            assert_eq!(self.raw.get(key).map(|value| value.0[7]), Some(expected));
-            assert_eq!(self.moka.get(key).map(|value| value.0[7]), Some(expected));
-            for lookup in [
-                self.coherent.hit(key),
-                self.incoherent.hit(key),
-                self.coherent.peek(key),
-            ] {
-                let lookup = lookup.expect("it was put in");
-                assert_eq!(lookup.status, CacheStatus::LocalHit);
-                assert_eq!(lookup.value.map(|value| value.0[7]), Some(expected));
-            }
-        }
-        assert_eq!(self.coherent.stats().local.hits, KEYS as u64);
+    fn ours(&self) -> [&Cache<String, Value>; 4] {
+        [&self.hit, &self.get_or_load, &self.peek, &self.incoherent]
     }
 
-    /// The bare map first, then ours, then what else there is.
-    fn bench(&self, group: &mut BenchmarkGroup<'_, WallTime>, threads: u32, orders: &[Vec<&str>]) {
-        group.throughput(Throughput::Elements(1));
-        let loader = loader_fn(|_key: String| async { Ok::<Loaded<Value>, LoadError>(Loaded::absent()) });
-        measure(group, "quick_cache", threads, orders, |key| self.raw.get(key));
-        measure(group, "coherent_hit", threads, orders, |key| self.coherent.hit(key));
-        measure(group, "coherent_get_or_load", threads, orders, |key| {
-            let found = pin!(self.coherent.get_or_load(key, &loader));
-            match found.poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(found) => found.ok(),
-                Poll::Pending => None,
+    /// One after the other, so that the entries of each lie together.
+    fn fill(&self, keys: &[String]) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("tokio starts");
+        let values = || keys.iter().zip(0..).map(|(key, number)| (key, Value([number; 8])));
+        for (key, value) in values() {
+            self.quick_cache.insert(key.clone(), Arc::new(value));
+        }
+        for (key, value) in values() {
+            self.moka.insert(key.clone(), Arc::new(value));
+        }
+        for cache in self.ours() {
+            for (key, value) in values() {
+                assert_eq!(runtime.block_on(cache.insert(key, value)), Propagation::Acknowledged);
             }
-        });
-        measure(group, "coherent_peek", threads, orders, |key| self.coherent.peek(key));
-        measure(group, "incoherent_hit", threads, orders, |key| self.incoherent.hit(key));
-        measure(group, "moka_ttl", threads, orders, |key| self.moka.get(key));
+        }
+    }
+
+    fn check(&self, keys: &[String]) {
+        for (key, number) in keys.iter().zip(0_u64..) {
+            assert_eq!(self.quick_cache.get(key).map(|value| value.0[7]), Some(number));
+            assert_eq!(self.moka.get(key).map(|value| value.0[7]), Some(number));
+            for cache in self.ours() {
+                let lookup = cache.hit(key).expect("it was put in");
+                assert_eq!(lookup.status, CacheStatus::LocalHit);
+                assert_eq!(lookup.value.map(|value| value.0[7]), Some(number));
+            }
+        }
+        for cache in self.ours() {
+            assert_eq!(cache.stats().local.hits, KEYS as u64);
+        }
+    }
+
+    /// In the order of [`CONTESTANTS`]. All take the value out of the answer, ours with its status as well.
+    fn turns<'a>(&'a self, orders: &'a [Vec<&'a str>]) -> Turns<'a> {
+        let loader = loader_fn(|_key: String| async { Ok::<Loaded<Value>, LoadError>(Loaded::absent()) });
+        Turns::new(orders)
+            .contestant(|key| self.quick_cache.get(key))
+            .contestant(|key| value(self.hit.hit(key)))
+            .contestant(move |key| {
+                let found = pin!(self.get_or_load.get_or_load(key, &loader));
+                match found.poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(found) => value(found.ok()),
+                    Poll::Pending => None,
+                }
+            })
+            .contestant(|key| value(self.peek.peek(key)))
+            .contestant(|key| value(self.incoherent.hit(key)))
+            .contestant(|key| self.moka.get(key))
     }
 }
 
-/// Measures one kind of look-up. Whatever is looked up is dropped within the measured time.
-fn measure<T>(
-    group: &mut BenchmarkGroup<'_, WallTime>,
-    name: &str,
-    threads: u32,
-    orders: &[Vec<&str>],
-    look_up: impl Fn(&str) -> Option<T> + Sync,
-) {
-    let run = |order: &[&str], iters: u64| {
-        let mut left = usize::try_from(iters).unwrap_or(usize::MAX);
-        let time = CpuTime::start();
-        while left > 0 {
-            let part = &order[..left.min(order.len())];
-            for key in part {
-                black_box(look_up(black_box(key)));
-            }
-            left -= part.len();
-        }
-        time.elapsed()
-    };
-    group.bench_function(name, |bencher| {
-        bencher.iter_custom(|iters| match threads {
-            1 => run(&orders[0], iters),
-            _ => on_threads(threads, |number| run(&orders[number], iters)),
-        });
-    });
+const CONTESTANTS: [&str; 6] = [
+    "quick_cache",
+    "coherent_hit",
+    "coherent_get_or_load",
+    "coherent_peek",
+    "incoherent_hit",
+    "moka_ttl",
+];
+
+#[inline]
+fn value(lookup: Option<Lookup<Value>>) -> Option<Arc<Value>> {
+    let lookup = lookup?;
+    black_box(lookup.status);
+    lookup.value
 }
 
 fn local_hit(criterion: &mut Criterion) {
     let workload = Workload::new();
-    let subjects = Subjects::new(&workload);
-    for threads in [1, THREADS] {
+    for threads in [1, 2] {
         let suffix = if threads == 1 { "" } else { "_2_threads" };
-        let zipf: Vec<_> = (0..threads as usize)
-            .map(|thread| workload.zipf(ORDER, thread))
+        let zipf: Vec<_> = (0..threads)
+            .map(|thread| workload.zipf(ORDER * threads, thread))
             .collect();
-        let one_key = vec![workload.one_key(ORDER); threads as usize];
+        let one_key = vec![workload.one_key(ORDER * threads); threads];
         for (name, orders) in [("zipf", zipf), ("one_key", one_key)] {
+            // Not before criterion asks: it may have been told to leave this group out.
+            let rounds = LazyCell::new(|| rounds(&workload, &orders));
             let mut group = criterion.benchmark_group(format!("local_hit/{name}{suffix}"));
-            subjects.bench(&mut group, threads, &orders);
+            for (at, name) in CONTESTANTS.iter().enumerate() {
+                report(&mut group, name, ROUNDS, || &rounds[at]);
+            }
             group.finish();
         }
     }
+}
+
+/// The rounds of all contestants, in several places of the memory: what lies beside what makes a fifth of the time.
+fn rounds(workload: &Workload, orders: &[Vec<&str>]) -> [Vec<f64>; CONTESTANTS.len()] {
+    let mut all = CONTESTANTS.map(|_| Vec::new());
+    for _ in 0..PLACES {
+        let subjects = Subjects::new(workload);
+        let rounds = subjects.turns(orders).run(ROUNDS / PLACES / orders.len());
+        for (all, more) in all.iter_mut().zip(rounds) {
+            all.extend(more);
+        }
+    }
+    all
 }
 
 criterion_group!(benches, local_hit);

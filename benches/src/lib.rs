@@ -1,15 +1,19 @@
-//! Workloads that the benches share: keys and the order in which they are asked for, clocks that a busy machine does
-//! not disturb, and a shared tier that does nothing.
+//! Workloads that the benches share: keys and the order in which they are asked for, a way of measuring that a busy
+//! machine does not disturb, and a shared tier that does nothing.
 //!
 //! The benches are in `benches/`, the bars that they must keep in `bars.json`; `cargo xtask bench` holds one against
 //! the other.
 
 mod alone;
+mod report;
 mod stopwatch;
+mod turns;
 mod workload;
 
 pub use self::{
     alone::AttachedTier,
-    stopwatch::{CpuTime, on_threads},
+    report::report,
+    stopwatch::{CpuTime, WallTime},
+    turns::Turns,
     workload::{KEYS, Rng, Workload},
 };
