@@ -15,10 +15,10 @@ async fn a_node_that_is_not_attached_serves_its_entries_only_up_to_the_degraded_
     assert_eq!(got(&node.read("ann").await), 0);
     node.tier.detach();
     assert!(!node.node.is_attached());
-    bed.clock.advance(secs(5));
+    bed.clock.advance(millis(4_999));
     let answer = node.read("ann").await;
     assert_eq!((status(&answer), got(&answer)), (CacheStatus::Degraded, 0));
-    bed.clock.advance(millis(1));
+    bed.clock.advance(millis(2));
     assert!(node.users.peek("ann").is_none());
     assert_eq!(status(&node.read("ann").await), CacheStatus::SharedHit);
     assert_eq!(bed.source.loads(), 1);
@@ -40,12 +40,24 @@ async fn past_the_degraded_ttl_and_without_the_shared_tier_the_source_is_asked()
     let answer = node.read("ann").await;
     assert_eq!((status(&answer), got(&answer)), (CacheStatus::Degraded, 1));
     assert_eq!(bed.source.loads(), 2);
-    bed.clock.advance(secs(5));
+    bed.clock.advance(millis(4_999));
     assert_eq!(status(&node.read("ann").await), CacheStatus::Degraded);
     assert_eq!(bed.source.loads(), 2, "kept for the degraded ttl");
     bed.clock.advance(secs(1));
     assert_eq!(got(&node.read("ann").await), 1);
     assert_eq!(bed.source.loads(), 3);
+}
+
+#[tokio::test]
+async fn with_a_degraded_ttl_of_zero_a_detached_node_serves_nothing_from_memory() {
+    let bed = Bed::new();
+    let policy = POLICY.with_degraded_ttl(secs(0));
+    let node = bed.node_of(Keyspace { policy, ..USERS });
+    assert_eq!(got(&node.read("ann").await), 0);
+    node.tier.detach();
+    // An age of zero by a coarse clock is an age all the same.
+    assert_eq!(node.peek("ann"), None);
+    assert_eq!(status(&node.read("ann").await), CacheStatus::SharedHit);
 }
 
 #[tokio::test]

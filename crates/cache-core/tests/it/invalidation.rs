@@ -8,7 +8,9 @@ use gatewayz_cache_core::{
 };
 use gatewayz_testkit::{Behaviour, Fault, Gate, Op, Versioned};
 
-use crate::support::{Bed, POLICY, TestNode, USERS, Users, about, acknowledged, got, millis, settle, until, user};
+use crate::support::{
+    Bed, POLICY, TestNode, USERS, Users, about, acknowledged, got, millis, settle, spawn_read, until, user,
+};
 
 /// Where a fill stands when its key is invalidated.
 #[derive(Clone, Copy, Debug)]
@@ -170,6 +172,46 @@ async fn readers_after_an_invalidation_share_a_new_flight_of_their_own() {
         assert_eq!(got(&reader.await.expect("no panic")), 1);
     }
     assert_eq!(bed.source.loads(), 2);
+}
+
+#[tokio::test]
+async fn a_flight_that_lands_late_does_not_end_the_one_that_took_its_place() {
+    let bed = Bed::new();
+    let users = bed.alone();
+    let old_gate = bed.source.read_then_gate();
+    let old = spawn_read(&users, &bed.source, "ann");
+    old_gate.reached(1).await;
+    bed.source.write(&user("ann"));
+    acknowledged(users.invalidate(["ann"]).await);
+    let new_gate = bed.source.read_then_gate();
+    let new = spawn_read(&users, &bed.source, "ann");
+    new_gate.reached(1).await;
+    old_gate.open();
+    assert_eq!(got(&old.await.expect("no panic")), 0);
+    let late = spawn_read(&users, &bed.source, "ann");
+    until(|| users.stats().local.misses == 3).await;
+    settle().await;
+    new_gate.open();
+    for reader in [new, late] {
+        assert_eq!(got(&reader.await.expect("no panic")), 1);
+    }
+    assert_eq!(bed.source.loads(), 2, "the last reader joined the new flight");
+}
+
+#[tokio::test]
+async fn a_fill_whose_right_ran_out_is_kept_nowhere() {
+    let bed = Bed::new();
+    let node = bed.node();
+    let gate = bed.source.read_then_gate();
+    let reader = node.spawn_read("ann");
+    gate.reached(1).await;
+    bed.clock.advance(POLICY.fill_term);
+    gate.open();
+    assert_eq!(got(&reader.await.expect("no panic")), 0);
+    assert_eq!(
+        (node.peek("ann"), bed.cluster.names().len(), bed.cluster.fenced()),
+        (None, 0, 1)
+    );
 }
 
 #[tokio::test]

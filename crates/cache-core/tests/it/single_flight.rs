@@ -66,6 +66,21 @@ async fn eight_nodes_on_several_threads_load_a_key_once_without_a_gate() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_node_that_is_alone_loads_a_key_once_on_several_threads() {
+    for _ in 0..100 {
+        let bed = Bed::new();
+        let users = bed.alone();
+        let readers = (0..50).map(|_| spawn_read(&users, &bed.source, "ann")).collect();
+        assert!(all(readers).await.iter().all(|answer| got(answer) == 0));
+        assert_eq!(
+            bed.source.loads(),
+            1,
+            "also for whoever looked just before the value came"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_load_goes_on_when_its_caller_leaves() {
     let bed = Bed::new();
