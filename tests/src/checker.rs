@@ -59,7 +59,7 @@ impl Default for Plan {
         Self {
             nodes: 4,
             readers: 3,
-            writers: 2,
+            writers: 3,
             keys: 48,
             term: Duration::from_millis(400),
             length: Duration::from_secs(60),

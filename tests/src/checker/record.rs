@@ -117,7 +117,12 @@ impl Record {
             let mut stories = self.stories.lock().unwrap_or_else(PoisonError::into_inner);
             if stories.len() < STORIES {
                 let after = self.begun.elapsed();
-                stories.push(format!("after {after:?}: {read:?} got {got}, {noted:?}"));
+                let Read { node, key, status, .. } = read;
+                let Noted { acknowledged, own } = noted;
+                stories.push(format!(
+                    "after {after:?}: node {node} read key {key} as {got} ({status}); {acknowledged} was acknowledged, \
+                     {own} returned on this node"
+                ));
             }
         }
     }
