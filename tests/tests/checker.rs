@@ -1,5 +1,7 @@
 //! The checker against a real Redis: a minute with every fault, and a while without.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by panicking, too")]
+
 use std::time::Duration;
 
 use gatewayz_tests::checker::{self, Faults, Plan, Report};

@@ -1,5 +1,7 @@
 //! One load for a cold key, however many tasks on however many nodes miss it at once.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking, too")]
+
 use std::{
     sync::{
         Arc,
