@@ -173,14 +173,14 @@ impl<'a> Header<'a> {
 }
 
 fn unpack(packed: &[u8], largest: usize) -> Result<Bytes, Damage> {
-    let decoder = zstd::stream::read::Decoder::new(packed).map_err(|_| Damage::Compression)?;
+    let decoder = zstd::stream::read::Decoder::new(packed).map_err(|_hidden| Damage::Compression)?;
     let mut out = Vec::new();
     // One byte more than allowed tells a payload of just the right size from a bomb.
     let limit = u64::try_from(largest).unwrap_or(u64::MAX).saturating_add(1);
     decoder
         .take(limit)
         .read_to_end(&mut out)
-        .map_err(|_| Damage::Compression)?;
+        .map_err(|_hidden| Damage::Compression)?;
     if out.len() > largest {
         return Err(Damage::Size);
     }

@@ -1,15 +1,11 @@
 //! What the calls of a tier and its supervisor share.
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
 };
 
 use arc_swap::ArcSwapOption;
-use bytes::Bytes;
 use fred::types::Value;
 use gatewayz_cache_core::{Invalidation, NodePort, SharedError, Time};
 use parking_lot::Mutex;
@@ -24,13 +20,10 @@ use crate::{
     link::{Blueprint, Lane, Link, Request},
     names::Names,
     scripts::Script,
+    seen::Seen,
     stats::{Meters, Op, TierStats},
     waiters::Waiters,
 };
-
-/// From this size on a value takes the connection for large ones.
-pub(crate) const LARGE: usize = 256 << 10;
-const LARGE_SEATS: usize = 256;
 
 /// How far all live nodes have come, in one epoch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,11 +44,14 @@ enum Reported {
 pub(crate) struct Inner {
     pub(crate) config: RedisConfig,
     pub(crate) names: Names,
-    pub(crate) node: String,
+    /// The name of the present membership. Every join draws a fresh one: a join that is carried out late must not
+    /// answer for a node that has joined again.
+    pub(crate) node: Mutex<String>,
     pub(crate) breaker: Breaker,
     pub(crate) meters: Meters,
     pub(crate) faults: Faults,
     pub(crate) waiters: Waiters,
+    pub(crate) seen: Seen,
     pub(crate) settled: watch::Sender<Settled>,
     pub(crate) recent: Mutex<Recent>,
     /// Asks the supervisor to look at the server now.
@@ -68,20 +64,18 @@ pub(crate) struct Inner {
     blueprint: Blueprint,
     journal: Mutex<Journal>,
     recovering: AtomicBool,
-    /// Digests of the names whose values were large the last time.
-    large: Box<[AtomicU64]>,
-    hasher: RandomState,
 }
 
 impl Inner {
     pub(crate) fn new(config: RedisConfig, blueprint: Blueprint) -> Self {
         Self {
             names: Names::new(&config.key_prefix, config.endpoint.database),
-            node: random_word(),
+            node: Mutex::default(),
             breaker: Breaker::open(config.breaker.failures),
             meters: Meters::new(),
             faults: Faults::default(),
             waiters: Waiters::default(),
+            seen: Seen::default(),
             settled: watch::Sender::default(),
             recent: Mutex::new(Recent::new(config.journal_bound)),
             look: Notify::new(),
@@ -93,8 +87,6 @@ impl Inner {
             blueprint,
             journal: Mutex::default(),
             recovering: AtomicBool::new(false),
-            large: (0..LARGE_SEATS).map(|_| AtomicU64::new(0)).collect(),
-            hasher: RandomState::new(),
             config,
         }
     }
@@ -255,27 +247,11 @@ impl Inner {
 
     /// The connection on which the value of `name` is likely to be served well.
     pub(crate) fn lane(&self, name: &str) -> Lane {
-        let (seat, digest) = self.seat(name);
-        let is_large = seat.is_some_and(|seat| seat.load(Ordering::Relaxed) == digest);
-        if is_large { Lane::Bulk } else { Lane::Commands }
-    }
-
-    /// Remembers how large a value was.
-    pub(crate) fn saw(&self, name: &str, value: &Bytes) {
-        let (seat, digest) = self.seat(name);
-        let Some(seat) = seat else { return };
-        let was_large = seat.load(Ordering::Relaxed) == digest;
-        if value.len() > LARGE {
-            seat.store(digest, Ordering::Relaxed);
-        } else if was_large {
-            seat.store(0, Ordering::Relaxed);
+        if self.seen.is_large(name) {
+            Lane::Bulk
+        } else {
+            Lane::Commands
         }
-    }
-
-    fn seat(&self, name: &str) -> (Option<&AtomicU64>, u64) {
-        let digest = self.hasher.hash_one(name) | 1;
-        let index = usize::try_from(digest >> 32).unwrap_or(0) % LARGE_SEATS;
-        (self.large.get(index), digest)
     }
 }
 

@@ -93,8 +93,17 @@ impl Inner {
         claim: Option<&Claim>,
         deadline: Instant,
     ) -> Option<Option<String>> {
+        let begun = Instant::now();
+        let patience = self.config.command_timeout * 2;
         loop {
-            let link = self.gate().ok()?;
+            let Ok(link) = self.gate() else {
+                // A breaker that has just opened may close again before anybody has to be told.
+                if self.breaker.open_for() >= patience || begun.elapsed() >= patience {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                continue;
+            };
             match self.tell(&link, invalidation, claim).await {
                 Ok(announced) => match self.wait(&link, &announced, deadline).await {
                     Waited::Settled => return Some(announced.granted_by),
@@ -126,7 +135,8 @@ impl Inner {
         for prefix in invalidation.prefixes() {
             self.drop_prefix(link, prefix).await?;
         }
-        let message = serde_json::to_string(invalidation).map_err(|_| Fault::protocol("an unwritable message"))?;
+        let message =
+            serde_json::to_string(invalidation).map_err(|_hidden| Fault::protocol("an unwritable message"))?;
         let answers = match self.send(link, invalidation, claim, &message).await {
             Err(fault) if fault.kind == Kind::NoScript => {
                 link.load(&[&scripts::ANNOUNCE, &scripts::CLAIM]).await?;

@@ -12,6 +12,7 @@ mod faults;
 mod journal;
 mod link;
 mod message;
+mod seen;
 mod stats;
 #[cfg(feature = "tls")]
 mod tls;

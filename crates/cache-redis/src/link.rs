@@ -230,7 +230,9 @@ impl Link {
     pub(crate) async fn call(&self, lane: Lane, request: Request) -> Result<Value, Fault> {
         let (client, options) = self.lane(lane);
         let command = request.command();
-        Ok(client.with_options(options).custom(command, request.args).await?)
+        // Boxed: the client's futures are large, and every caller's would be.
+        let client = client.with_options(options);
+        Ok(Box::pin(client.custom(command, request.args)).await?)
     }
 
     /// Runs a script, and gives it to the server where it does not have it.
@@ -255,7 +257,7 @@ impl Link {
     pub(crate) async fn load(&self, scripts: &[&Script]) -> Result<(), Fault> {
         for script in scripts {
             let client = self.commands.with_options(&self.options);
-            let _digest: Value = client.script_load_cluster(script.text.as_str()).await?;
+            let _digest: Value = Box::pin(client.script_load_cluster(script.text.as_str())).await?;
         }
         Ok(())
     }
@@ -269,10 +271,9 @@ impl Link {
         let pipeline = self.commands.pipeline().with_options(&self.options);
         for request in requests {
             let command = request.command();
-            let _queued: Value = pipeline.custom(command, request.args).await?;
+            let _queued: Value = Box::pin(pipeline.custom(command, request.args)).await?;
         }
-        let answers: Vec<Value> = pipeline
-            .try_all::<Value>()
+        let answers: Vec<Value> = Box::pin(pipeline.try_all::<Value>())
             .await
             .into_iter()
             .collect::<Result<_, _>>()?;
@@ -285,16 +286,44 @@ impl Link {
 
     /// The primaries, each to be asked by itself; `None` stands for the only one.
     pub(crate) fn primaries(&self) -> Vec<Option<Server>> {
+        self.primaries_of(&self.commands)
+    }
+
+    /// The primaries that a client knows, none before it has found the cluster.
+    pub(crate) fn primaries_of(&self, client: &Client) -> Vec<Option<Server>> {
         if !self.clustered {
             return vec![None];
         }
-        self.commands
-            .cached_cluster_state()
-            .map(|state| state.unique_primary_nodes())
-            .unwrap_or_default()
-            .into_iter()
-            .map(Some)
-            .collect()
+        let state = client.cached_cluster_state();
+        let nodes = state.map(|state| state.unique_primary_nodes()).unwrap_or_default();
+        nodes.into_iter().map(Some).collect()
+    }
+
+    /// Has writes to keys with these prefixes pushed to `client`, from every primary.
+    pub(crate) async fn track(
+        &self,
+        client: &Client,
+        primaries: &[Option<Server>],
+        prefixes: &[String],
+    ) -> Result<(), Fault> {
+        if primaries.is_empty() {
+            return Err(Fault::new(Kind::Disconnected, "no primary of the cluster is known"));
+        }
+        for primary in primaries {
+            let options = Options {
+                cluster_node: primary.clone(),
+                ..self.options.clone()
+            };
+            let client = client.with_options(&options);
+            let command = || CustomCommand::new_static("CLIENT", ClusterHash::Random, false);
+            let _off: Value = Box::pin(client.custom(command(), vec!["TRACKING", "OFF"])).await?;
+            let mut args = vec!["TRACKING", "ON", "BCAST"];
+            for prefix in prefixes {
+                args.extend(["PREFIX", prefix.as_str()]);
+            }
+            let _on: Value = Box::pin(client.custom(command(), args)).await?;
+        }
+        Ok(())
     }
 
     /// One page of a scan of one primary.
@@ -310,7 +339,8 @@ impl Link {
         };
         let command = CustomCommand::new_static("SCAN", ClusterHash::Random, false);
         let args = vec![cursor, "MATCH", pattern, "COUNT", "1000"];
-        let page: Value = self.commands.with_options(&options).custom(command, args).await?;
+        let client = self.commands.with_options(&options);
+        let page: Value = Box::pin(client.custom(command, args)).await?;
         let mut page = Parts::of(page)?;
         let cursor = page.text()?;
         let mut found = Parts::of(page.value())?;

@@ -52,6 +52,7 @@ pub(crate) struct Session<'a> {
     inner: &'a Arc<Inner>,
     link: &'a Arc<Link>,
     port: &'a NodePort,
+    node: String,
     epoch: String,
     /// The number of the last invalidation applied here.
     applied: u64,
@@ -63,6 +64,8 @@ pub(crate) struct Session<'a> {
     failures: u32,
     answered: Instant,
     renew_now: bool,
+    /// A message that came while the applier was stalled.
+    stash: Option<Push>,
 }
 
 /// Joins, and stays until something ends it.
@@ -99,7 +102,9 @@ impl<'a> Session<'a> {
         let slept = slept(port);
         // The node counts from before the question, the server from after it: the node always stops first.
         let sent = port.time.now();
-        let args = [inner.node.as_str().into(), millis(term)];
+        let node = random_word();
+        let former = std::mem::replace(&mut *inner.node.lock(), node.clone());
+        let args = [node.as_str().into(), millis(term), former.into()];
         let mut answer = Parts::of(inner.control(link, &scripts::JOIN, args).await?)?;
         let (epoch, seq) = (answer.text()?, answer.number()?);
         // Only now: what was announced between a clearing before the question and the server's answer would be lost,
@@ -120,6 +125,7 @@ impl<'a> Session<'a> {
             inner,
             link,
             port,
+            node,
             epoch,
             applied: seq,
             acked: seq,
@@ -128,6 +134,7 @@ impl<'a> Session<'a> {
             failures: 0,
             answered: Instant::now(),
             renew_now: false,
+            stash: None,
         };
         session.prolong(sent, slept)?;
         inner.report_attached();
@@ -149,6 +156,14 @@ impl<'a> Session<'a> {
                 renewal = Some(self.renew());
             }
             let stalled = self.inner.faults.stalled_until();
+            if stalled.is_none()
+                && let Some(push) = self.stash.take()
+            {
+                if let Err(end) = self.take(Ok(push), pushes).await {
+                    return end;
+                }
+                continue;
+            }
             let step = tokio::select! {
                 push = pushes.recv(), if stalled.is_none() => self.take(push, pushes).await,
                 answer = ready(ack.as_mut().map(|(_, answer)| answer)), if ack.is_some() => {
@@ -192,6 +207,10 @@ impl<'a> Session<'a> {
     /// Applies a message, and all that wait behind it.
     async fn take(&mut self, push: Result<Push, RecvError>, pushes: &mut Receiver<Push>) -> Result<(), End> {
         let mut push = push.map_err(lost)?;
+        if self.inner.faults.stalled_until().is_some() {
+            self.stash = Some(push);
+            return Ok(());
+        }
         for _ in 0..BATCH {
             self.apply_push(push).await?;
             push = match pushes.try_recv() {
@@ -280,7 +299,7 @@ impl<'a> Session<'a> {
 
     fn ack(&self) -> Answer {
         let args = [
-            self.inner.node.as_str().into(),
+            self.node.as_str().into(),
             number_value(self.applied),
             self.epoch.as_str().into(),
         ];
@@ -307,7 +326,7 @@ impl<'a> Session<'a> {
 
     fn renew(&self) -> Renewal {
         let args = [
-            self.inner.node.as_str().into(),
+            self.node.as_str().into(),
             millis(self.inner.config.lease_term),
             number_value(self.applied),
             self.epoch.as_str().into(),

@@ -36,6 +36,12 @@ impl Inner {
 /// A task that ends with its owner.
 pub(crate) struct Task(JoinHandle<()>);
 
+impl Task {
+    pub(crate) fn new(task: JoinHandle<()>) -> Self {
+        Self(task)
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
@@ -55,7 +61,8 @@ pub(crate) async fn run(inner: Arc<Inner>, port: NodePort, mut stop: watch::Rece
     detach(&inner, &port);
     inner.breaker.trip();
     if let Some(link) = inner.link.swap(None) {
-        let args = inner.control_args([inner.node.as_str().into()]);
+        let node = inner.node.lock().clone();
+        let args = inner.control_args([node.into()]);
         let leave = link.script(Lane::Commands, &scripts::LEAVE, inner.names.control(), args);
         // The lease runs out by itself if this is not heard.
         let _left = timeout(inner.config.command_timeout, leave).await;
@@ -138,7 +145,9 @@ async fn reach(
                 return true;
             }
             Err(fault) => {
-                inner.meters.error(&fault);
+                if fault.kind.is_refusal() {
+                    inner.meters.error(&fault);
+                }
                 inner.meters.set_up(false);
                 inner.breaker.trip();
                 if begun.elapsed() > HICCUP {

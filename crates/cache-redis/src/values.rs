@@ -4,16 +4,17 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use fred::types::Value;
-use gatewayz_cache_core::{Acquired, FillLease, Filled, Intent, SharedError, SharedKey, Stored};
+use gatewayz_cache_core::{Acquired, FillLease, Filled, Intent, SharedError, SharedKey, Stored, UnixMillis};
 
 use crate::{
     answer::{Parts, bytes, number},
     config::ValueFormat,
     envelope::{self, Damage, Decoding, Encoding},
     fault::{Fault, Kind},
-    inner::{Inner, LARGE, random_word},
+    inner::{Inner, random_word},
     link::{Lane, Link, Request},
     scripts,
+    seen::LARGE,
     stats::Op,
 };
 
@@ -108,9 +109,11 @@ impl Inner {
 
     /// Reads a value that expires in `left` milliseconds. One that cannot be read is counted and deleted.
     async fn read(&self, link: &Link, key: &SharedKey, value: Bytes, left: i64) -> Result<Option<Stored>, SharedError> {
-        self.saw(&key.name, &value);
         match self.understand(key, &value, left).await {
-            Ok(stored) => Ok(Some(stored)),
+            Ok(stored) => {
+                self.note_seen(key, &value, &stored);
+                Ok(Some(stored))
+            }
             Err(damage) => {
                 self.meters.damaged(damage);
                 let head = value.slice(..value.len().min(HEAD));
@@ -126,6 +129,12 @@ impl Inner {
                 Ok(None)
             }
         }
+    }
+
+    fn note_seen(&self, key: &SharedKey, value: &Bytes, stored: &Stored) {
+        let ttl = u64::try_from(stored.ttl.as_millis()).unwrap_or(u64::MAX);
+        let expires = UnixMillis(stored.source_time.0.saturating_add(ttl));
+        self.seen.note(&key.name, value.len(), expires, self.time().wall());
     }
 
     async fn understand(&self, key: &SharedKey, value: &Bytes, left: i64) -> Result<Stored, Damage> {
@@ -233,6 +242,10 @@ impl Inner {
             self.give_back(&link, key, &lease).await?;
             return Ok(Filled::Fenced);
         }
+        let life = Stored {
+            payload: None,
+            ..stored
+        };
         let value = if self.is_plain() {
             match stored.payload {
                 Some(payload) => payload,
@@ -245,7 +258,7 @@ impl Inner {
         } else {
             self.encode(key, &lease, stored).await?
         };
-        self.saw(&key.name, &value);
+        self.note_seen(key, &value, &life);
         let lane = if value.len() > LARGE {
             Lane::Bulk
         } else {

@@ -27,7 +27,7 @@ impl Endpoint {
     ///
     /// [`InvalidConfig`] says what is wrong, without quoting the URL.
     pub fn parse(url: &str) -> Result<Self, InvalidConfig> {
-        let url = Url::parse(url.trim()).map_err(|_| {
+        let url = Url::parse(url.trim()).map_err(|_hidden| {
             invalid("is not a URL; write `redis://host:port/db`, and percent-encode what is special in a password")
         })?;
         let (scheme, tls) = scheme(&url)?;
@@ -106,14 +106,14 @@ fn database(text: &str) -> Result<u8, InvalidConfig> {
         return Ok(0);
     }
     text.parse()
-        .map_err(|_| invalid("names a database that is no number from 0 to 255"))
+        .map_err(|_hidden| invalid("names a database that is no number from 0 to 255"))
 }
 
 fn decoded(text: &str) -> Result<String, InvalidConfig> {
     percent_decode_str(text)
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-        .map_err(|_| invalid("is not UTF-8 when percent-decoded"))
+        .map_err(|_hidden| invalid("is not UTF-8 when percent-decoded"))
 }
 
 fn host(url: &Url, port: u16) -> Result<Host, InvalidConfig> {
@@ -133,8 +133,8 @@ fn nodes(url: &Url, port: u16) -> Result<Vec<Host>, InvalidConfig> {
     let mut nodes = vec![host(url, port)?];
     for (key, value) in url.query_pairs() {
         if key == "node" {
-            let other =
-                Url::parse(&format!("redis://{value}")).map_err(|_| invalid("has a `node` that is not `host:port`"))?;
+            let other = Url::parse(&format!("redis://{value}"))
+                .map_err(|_hidden| invalid("has a `node` that is not `host:port`"))?;
             nodes.push(host(&other, port)?);
         }
     }

@@ -30,7 +30,6 @@ pub(crate) const TERM: Duration = Duration::from_secs(10);
 pub(crate) struct Sink {
     held: Mutex<HashSet<String>>,
     applied: AtomicU64,
-    cleared: AtomicU64,
     prefixes: Vec<String>,
 }
 
@@ -42,10 +41,6 @@ impl Sink {
     pub(crate) fn applied(&self) -> u64 {
         self.applied.load(Ordering::SeqCst)
     }
-
-    pub(crate) fn cleared(&self) -> u64 {
-        self.cleared.load(Ordering::SeqCst)
-    }
 }
 
 impl InvalidationSink for Sink {
@@ -55,7 +50,6 @@ impl InvalidationSink for Sink {
     }
 
     fn clear_coherent(&self) {
-        self.cleared.fetch_add(1, Ordering::SeqCst);
         self.held.lock().unwrap().clear();
     }
 
@@ -127,11 +121,11 @@ impl Peer {
         &self,
         what: &str,
         limit: Duration,
-        condition: impl Fn() -> bool,
+        condition: impl Fn() -> bool + Send + Sync,
     ) -> impl Future<Output = Duration> {
         let caller = std::panic::Location::caller();
         async move {
-            match eventually(limit, || async { condition() }).await {
+            match eventually(limit, || std::future::ready(condition())).await {
                 Ok(took) => took,
                 Err(error) => panic!("{caller}: not {what}: {error}: {:?}", self.stats()),
             }
@@ -212,4 +206,17 @@ pub(crate) fn assert_all_expire(server: &RedisServer) -> impl Future<Output = ()
         let endless = server.keys_without_expiry().await.unwrap();
         assert!(endless.is_empty(), "{caller}: keys without expiry: {endless:?}");
     }
+}
+
+/// Waits until so many clients have the server push them what is written.
+pub(crate) async fn tracks(server: &RedisServer, n_clients: usize) {
+    let armed = || async {
+        let clients = redis(server, &["CLIENT", "LIST"]).await;
+        let clients = clients.as_text().unwrap_or_default().to_string();
+        let flags = clients
+            .lines()
+            .filter_map(|line| line.split("flags=").nth(1)?.split(' ').next());
+        flags.filter(|flags| flags.contains('t') && flags.contains('B')).count() == n_clients
+    };
+    eventually(SOON, armed).await.unwrap();
 }
