@@ -12,7 +12,7 @@ use std::{
     hash::Hash,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -84,23 +84,58 @@ pub(crate) struct Shared<V> {
 /// Says what a value weighs, in bytes.
 pub(crate) type Weigh<V> = Arc<dyn Fn(&V) -> usize + Send + Sync>;
 
-/// Where a flight lands, and since when it is under way.
+/// Where a flight lands, and how far it is.
 pub(crate) struct Landing<V> {
-    outcome: watch::Receiver<Option<Outcome<V>>>,
+    outcome: Outcomes<V>,
     started: Tick,
+    /// Whether it has begun to ask: what it brings may be older than a reader that comes later.
+    begun: Arc<AtomicBool>,
+    purpose: Purpose,
+}
+
+impl<V> Landing<V> {
+    /// To be called before the flight asks anything.
+    pub(crate) fn begin(&self) {
+        self.begun.store(true, Ordering::SeqCst);
+    }
 }
 
 impl<V> Clone for Landing<V> {
     fn clone(&self) -> Self {
         Self {
             outcome: self.outcome.clone(),
-            started: self.started,
+            begun: Arc::clone(&self.begun),
+            ..*self
         }
     }
 }
 
-/// The other end of a landing: what the flight itself holds.
-pub(crate) type Runway<V> = watch::Sender<Option<Outcome<V>>>;
+type Outcomes<V> = watch::Receiver<Option<Outcome<V>>>;
+
+/// What a flight is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// It ends with a value or an error.
+    Load,
+    /// It looks whether the shared tier has a value, and has nothing for readers who would load.
+    Look,
+}
+
+/// A flight to be led.
+pub(crate) struct Lead<V> {
+    pub(crate) id: FlightId,
+    pub(crate) landing: Landing<V>,
+    /// The other end of the landing.
+    pub(crate) runway: watch::Sender<Option<Outcome<V>>>,
+    /// The end of the load that must come first.
+    pub(crate) before: Option<Outcomes<V>>,
+}
+
+/// What a reader has to do.
+pub(crate) enum Turn<V> {
+    Lead(Lead<V>),
+    Wait(Landing<V>),
+}
 
 /// What a flight brings its waiters.
 pub(crate) type Outcome<V> = Result<Landed<V>, LoadError>;
@@ -126,6 +161,9 @@ pub(crate) fn bump(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How often a reader takes its turn anew when a flight ends without an outcome, as a fenced `insert` does.
+const TURNS: usize = 8;
+
 const LOCAL: usize = 0;
 const STALE: usize = 1;
 const DEGRADED: usize = 2;
@@ -138,6 +176,8 @@ pub(crate) enum Judged<V> {
     Due(Lookup<V>),
     /// Nothing that may be served.
     Miss,
+    /// Nothing but an entry past its end.
+    Expired,
 }
 
 /// Whether a refresh observes the least time since the last one.
@@ -193,10 +233,7 @@ where
         // Strictly less: a degraded ttl of zero serves nothing, also within one tick of a coarse clock.
         let servable = attached || entry.age(now) < policy.degraded_ttl;
         let (status, due) = match entry.freshness(now) {
-            Freshness::Expired => {
-                bump(&self.tally.expirations);
-                return Judged::Miss;
-            }
+            Freshness::Expired => return Judged::Expired,
             _ if !servable => return Judged::Miss,
             Freshness::Fresh => (CacheStatus::LocalHit, false),
             Freshness::Aging => (CacheStatus::LocalHit, true),
@@ -208,7 +245,7 @@ where
     }
 
     #[inline]
-    fn count(&self, status: CacheStatus) {
+    pub(crate) fn count(&self, status: CacheStatus) {
         match status {
             CacheStatus::LocalHit => self.hits.count(LOCAL),
             CacheStatus::StaleHit => self.hits.count(STALE),
@@ -227,7 +264,7 @@ where
         }
         match self.look(key) {
             Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
-            Judged::Miss => None,
+            Judged::Miss | Judged::Expired => None,
         }
     }
 
@@ -244,22 +281,61 @@ where
         kept
     }
 
-    /// Joins the key's flight, or registers one; its end comes with it.
+    /// Joins the key's flight, or registers one.
     ///
-    /// To join is to be served what the flight began to read before: while the node is not attached, only a flight
-    /// that is younger than the degraded ttl is joined.
-    pub(crate) fn join(&self, key: &K) -> (Joined<Landing<V>>, Option<Runway<V>>) {
-        let started = self.time.now();
+    /// To join is to be served what the flight began to read before. While the node is not attached, only a flight is
+    /// joined that has not begun yet, or did so within the degraded ttl; instead of any other the reader leads a new
+    /// one, which begins when the other ends, and which those who come until then share.
+    pub(crate) fn join(&self, key: &K, purpose: Purpose) -> Turn<V> {
+        let now = self.time.now();
+        let mut before = None;
         let may_share = |landing: &Landing<V>| {
-            self.attachment.holds(started) || started < landing.started.after(self.keyspace.policy.degraded_ttl)
+            if landing.purpose == Purpose::Look && purpose == Purpose::Load {
+                return false;
+            }
+            let current = self.attachment.holds(now)
+                || !landing.begun.load(Ordering::SeqCst)
+                || now < landing.started.after(self.keyspace.policy.degraded_ttl);
+            if !current {
+                before = Some(landing.outcome.clone());
+            }
+            current
         };
-        let mut runway = None;
-        let joined = self.flights.join(key, may_share, || {
-            let (land, outcome) = watch::channel(None);
-            runway = Some(land);
-            Landing { outcome, started }
-        });
-        (joined, runway)
+        let (runway, outcome) = watch::channel(None);
+        let landing = || Landing {
+            outcome,
+            started: now,
+            begun: Arc::default(),
+            purpose,
+        };
+        match self.flights.join(key, may_share, landing) {
+            Joined::Leader(id, landing) => Turn::Lead(Lead {
+                id,
+                landing,
+                runway,
+                before,
+            }),
+            Joined::Waiter(landing) => Turn::Wait(landing),
+        }
+    }
+
+    /// Registers a flight, in place of the key's if it has one.
+    pub(crate) fn lead(&self, key: &K) -> Lead<V> {
+        let (runway, outcome) = watch::channel(None);
+        let started = self.time.now();
+        let landing = || Landing {
+            outcome,
+            started,
+            begun: Arc::default(),
+            purpose: Purpose::Load,
+        };
+        let (id, landing) = self.flights.lead(key, landing);
+        Lead {
+            id,
+            landing,
+            runway,
+            before: None,
+        }
     }
 
     /// How long a value lives by the policy, or by what its loader said.
@@ -315,7 +391,7 @@ where
     {
         match self.core.look(key) {
             Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
-            Judged::Miss => None,
+            Judged::Miss | Judged::Expired => None,
         }
     }
 
@@ -332,7 +408,7 @@ where
                 self.core.count(lookup.status);
                 Some(lookup)
             }
-            Judged::Miss => None,
+            Judged::Miss | Judged::Expired => None,
         }
     }
 
@@ -348,10 +424,16 @@ where
         Q: Eq + Hash + ToOwned + Sync + ?Sized,
         Q::Owned: Into<K>,
     {
-        if self.core.keyspace.policy.local == LocalMode::Front
-            && let Some(lookup) = self.hit(key)
-        {
-            return Some(lookup);
+        if self.core.keyspace.policy.local == LocalMode::Front {
+            match self.core.look(key) {
+                Judged::Hit(lookup) | Judged::Due(lookup) => {
+                    self.core.count(lookup.status);
+                    return Some(lookup);
+                }
+                Judged::Expired => bump(&self.core.tally.expirations),
+                Judged::Miss => {}
+            }
+            bump(&self.core.tally.local_misses);
         }
         let key: K = key.to_owned().into();
         Box::pin(fill::look_shared(&self.core, &key)).await
@@ -389,6 +471,7 @@ where
                     self.refresh_in_background(key, loader);
                     return Ok(lookup);
                 }
+                Judged::Expired => bump(&self.core.tally.expirations),
                 Judged::Miss => {}
             }
         }
@@ -401,13 +484,9 @@ where
     {
         let core = &self.core;
         bump(&core.tally.local_misses);
-        // A flight gives way when it was no load at all (`get`), or was fenced (`insert`). That takes turns, not ages.
-        for _turn in 0..8 {
-            let (joined, leads) = match self.join(&key, loader, Intent::Fill) {
-                Joined::Leader(_, landing) => (landing, true),
-                Joined::Waiter(landing) => (landing, false),
-            };
-            match self.wait(&key, joined).await {
+        for _turn in 0..TURNS {
+            let (landing, leads) = self.join(&key, loader, Intent::Fill);
+            match self.wait(&key, landing).await {
                 Waited::Landed(Ok(landed)) => return Ok(self.report(landed, leads)),
                 Waited::Landed(Err(error)) => {
                     // Better an entry that may be served than an error.
@@ -449,25 +528,28 @@ where
             CacheStatus::LocalHit | CacheStatus::StaleHit => core.count(landed.status),
             _ => bump(&core.tally.misses),
         }
-        if !leads {
+        let status = landed.status_for(leads);
+        if status == CacheStatus::Coalesced {
             bump(&core.tally.coalesced);
         }
-        let status = landed.status_for(leads);
         Lookup::new(landed.value, status, landed.born, core.time.now())
     }
 
-    /// Joins the key's flight, or starts one in a task of its own.
-    fn join<Src>(&self, key: &K, loader: &Src, intent: Intent) -> Joined<Landing<V>>
+    /// Joins the key's flight, or starts one in a task of its own. Says whether it was started.
+    fn join<Src>(&self, key: &K, loader: &Src, intent: Intent) -> (Landing<V>, bool)
     where
         Src: Loader<K, V> + Clone,
     {
-        let (joined, land) = self.core.join(key);
-        if let (Joined::Leader(id, _), Some(land)) = (&joined, land) {
-            let flight = fill::Flight::new(Arc::clone(&self.core), key.clone(), *id, intent);
-            // Bounded by the policy's load_timeout; outlives the caller on purpose.
-            drop(tokio::spawn(flight.fly(loader.clone(), land)));
+        match self.core.join(key, Purpose::Load) {
+            Turn::Lead(lead) => {
+                let landing = lead.landing.clone();
+                let flight = fill::Flight::new(Arc::clone(&self.core), key.clone(), lead.id, intent);
+                // Bounded by the policy's load_timeout; outlives the caller on purpose.
+                drop(tokio::spawn(flight.fly(loader.clone(), lead)));
+                (landing, true)
+            }
+            Turn::Wait(landing) => (landing, false),
         }
-        joined
     }
 
     #[cold]
@@ -480,11 +562,13 @@ where
     {
         let now = self.core.time.now();
         if self.core.warmer.is_too_soon(key, now) {
+            bump(&self.core.warmer.skipped);
             return;
         }
         let key: K = key.to_owned().into();
-        if let Joined::Leader(..) = self.join(&key, loader, Intent::Refresh) {
-            self.core.warmer.note(key, now);
+        match self.join(&key, loader, Intent::Refresh) {
+            (_, true) => self.core.warmer.note(key, now),
+            (_, false) => bump(&self.core.warmer.coalesced),
         }
     }
 
@@ -512,28 +596,26 @@ where
             return Ok(Refreshed::Skipped);
         }
         let key: K = key.to_owned().into();
-        match self.join(&key, loader, Intent::Refresh) {
-            Joined::Leader(_, mut landing) => {
-                core.warmer.note(key, now);
-                let landed = landed(&mut landing).await.outcome()?;
-                Ok(Refreshed::Done(Lookup::new(
-                    landed.value,
-                    landed.status,
-                    landed.born,
-                    core.time.now(),
-                )))
-            }
-            Joined::Waiter(mut landing) => {
+        for _turn in 0..TURNS {
+            let (mut landing, leads) = self.join(&key, loader, Intent::Refresh);
+            if leads {
+                core.warmer.note(key.clone(), now);
+            } else {
                 bump(&core.warmer.coalesced);
-                let landed = landed(&mut landing).await.outcome()?;
-                Ok(Refreshed::Coalesced(Lookup::new(
-                    landed.value,
-                    CacheStatus::Coalesced,
-                    landed.born,
-                    core.time.now(),
-                )))
             }
+            let Waited::Landed(outcome) = landed(&mut landing).await else {
+                continue;
+            };
+            let landed = outcome?;
+            let status = if leads { landed.status } else { CacheStatus::Coalesced };
+            let lookup = Lookup::new(landed.value, status, landed.born, core.time.now());
+            return Ok(if leads {
+                Refreshed::Done(lookup)
+            } else {
+                Refreshed::Coalesced(lookup)
+            });
         }
+        Err(LoadError::Abandoned)
     }
 
     /// Replaces a key's value by one that the caller has just written to the source.
@@ -596,15 +678,6 @@ enum Waited<V> {
     AtHand(Lookup<V>),
     /// The flight ended without an outcome.
     GaveWay,
-}
-
-impl<V> Waited<V> {
-    fn outcome(self) -> Outcome<V> {
-        match self {
-            Self::Landed(outcome) => outcome,
-            Self::AtHand(_) | Self::GaveWay => Err(LoadError::Abandoned),
-        }
-    }
 }
 
 /// Waits for the end of a flight.

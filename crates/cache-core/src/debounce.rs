@@ -15,10 +15,19 @@ use crate::{
     stats::{DebouncerStats, percent},
 };
 
+/// What waits, and which moment it waits for.
+#[derive(Debug, Default)]
+struct Pending {
+    moment: u64,
+    invalidation: Option<Invalidation>,
+}
+
 /// Collects invalidations for a moment. The first one starts the moment.
 #[derive(Debug)]
 pub(crate) struct Debouncer {
-    pending: Mutex<Option<Invalidation>>,
+    pending: Mutex<Pending>,
+    /// Held while something is carried out.
+    carrying_out: tokio::sync::Mutex<()>,
     moment: Duration,
     scheduled: AtomicU64,
     executed: AtomicU64,
@@ -28,7 +37,8 @@ pub(crate) struct Debouncer {
 impl Debouncer {
     pub(crate) fn new(moment: Duration) -> Self {
         Self {
-            pending: Mutex::new(None),
+            pending: Mutex::default(),
+            carrying_out: tokio::sync::Mutex::default(),
             moment,
             scheduled: AtomicU64::new(0),
             executed: AtomicU64::new(0),
@@ -44,29 +54,52 @@ impl Debouncer {
     {
         let asked = invalidation.len() as u64;
         self.scheduled.fetch_add(asked, Ordering::Relaxed);
-        {
+        let moment = {
             let mut pending = self.pending.lock();
-            if let Some(pending) = pending.as_mut() {
-                let before = pending.len() as u64;
-                pending.merge(invalidation);
+            if let Some(waiting) = pending.invalidation.as_mut() {
+                let before = waiting.len() as u64;
+                waiting.merge(invalidation);
                 self.coalesced
-                    .fetch_add(asked.saturating_sub(pending.len() as u64 - before), Ordering::Relaxed);
+                    .fetch_add(asked.saturating_sub(waiting.len() as u64 - before), Ordering::Relaxed);
                 return;
             }
-            *pending = Some(invalidation);
-        }
+            pending.invalidation = Some(invalidation);
+            pending.moment
+        };
         let debouncer = Arc::clone(self);
         drop(tokio::spawn(async move {
             tokio::time::sleep(debouncer.moment).await;
-            execute(debouncer.take()).await;
+            let _one_at_a_time = debouncer.carrying_out.lock().await;
+            // A flush may have taken it already; what came after that waits for a moment of its own.
+            if let Some(due) = debouncer.take(Some(moment)) {
+                execute(due).await;
+            }
         }));
     }
 
-    /// Takes what is pending, to carry it out.
-    pub(crate) fn take(&self) -> Invalidation {
-        let due = self.pending.lock().take().unwrap_or_default();
+    /// Carries out what is pending now, after what is being carried out.
+    pub(crate) async fn flush<F, Fut, T>(&self, execute: F) -> Option<T>
+    where
+        F: FnOnce(Invalidation) -> Fut,
+        Fut: Future<Output = T>,
+    {
+        let _one_at_a_time = self.carrying_out.lock().await;
+        match self.take(None) {
+            Some(due) => Some(execute(due).await),
+            None => None,
+        }
+    }
+
+    /// Takes what is pending, if it is of that moment.
+    fn take(&self, moment: Option<u64>) -> Option<Invalidation> {
+        let mut pending = self.pending.lock();
+        if moment.is_some_and(|moment| moment != pending.moment) {
+            return None;
+        }
+        let due = pending.invalidation.take()?;
+        pending.moment += 1;
         self.executed.fetch_add(due.len() as u64, Ordering::Relaxed);
-        due
+        Some(due)
     }
 
     pub(crate) fn stats(&self) -> DebouncerStats {
@@ -76,7 +109,12 @@ impl Debouncer {
             scheduled,
             executed: self.executed.load(Ordering::Relaxed),
             coalesced,
-            pending_count: self.pending.lock().as_ref().map_or(0, |pending| pending.len() as u64),
+            pending_count: self
+                .pending
+                .lock()
+                .invalidation
+                .as_ref()
+                .map_or(0, |waiting| waiting.len() as u64),
             efficiency_percent: percent(coalesced, scheduled),
         }
     }

@@ -1,7 +1,7 @@
 //! One fill, from the miss to the landing: shared tier, fill lease, source, and what may be kept of the result.
 
 use std::{
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -11,18 +11,21 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
 use crate::{
-    cache::{Core, Outcome, Runway, Shared, bump},
+    cache::{Core, Lead, Outcome, Purpose, Shared, Turn, bump},
     clock::Tick,
     codec::CodecError,
     entry::{Lifetime, Origin, stored_age},
-    flight::{FlightId, Joined},
+    flight::FlightId,
     invalidation::Invalidation,
     key::CacheKey,
     keyspace::LocalMode,
     loader::{LoadError, Loaded, Loader},
     lookup::{CacheStatus, Lookup},
     node::Node,
-    tier::{Acquired, FillLease, Filled, Intent, LocalTier, Propagation, SharedError, SharedKey, SharedTier, Stored},
+    tier::{
+        Acquired, FillLease, Filled, Intent, LocalTier, Propagation, SharedError, SharedHandle, SharedKey, SharedTier,
+        Stored,
+    },
 };
 
 /// How soon a waiter asks again for another node's fill whose notice got lost; doubled up to the second.
@@ -76,6 +79,7 @@ pub(crate) struct Flight<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, 
     key: K,
     id: FlightId,
     intent: Intent,
+    started: Tick,
 }
 
 /// A value that the source gave, not yet kept anywhere.
@@ -102,17 +106,32 @@ where
     L: LocalTier<K, V>,
 {
     pub(crate) fn new(core: Arc<Core<K, V, L>>, key: K, id: FlightId, intent: Intent) -> Self {
-        Self { core, key, id, intent }
+        let started = core.time.now();
+        Self {
+            core,
+            key,
+            id,
+            intent,
+            started,
+        }
     }
 
     /// Fills the key and lands. Bounded by the time-outs of the tier and of the policy.
-    pub(crate) async fn fly<Src: Loader<K, V>>(self, loader: Src, land: Runway<V>) {
+    pub(crate) async fn fly<Src: Loader<K, V>>(self, loader: Src, lead: Lead<V>) {
         let core = Arc::clone(&self.core);
         let refresh = self.intent == Intent::Refresh;
         if refresh {
             bump(&core.warmer.in_flight);
         }
-        let outcome = self.fill(&loader).await;
+        if let Some(mut before) = lead.before {
+            // One load of a key at a time. It may end in any way, or be given up.
+            drop(timeout(core.keyspace.policy.load_timeout, before.wait_for(Option::is_some)).await);
+        }
+        lead.landing.begin();
+        let outcome = AssertUnwindSafe(self.fill(&loader))
+            .catch_unwind()
+            .await
+            .unwrap_or(Err(LoadError::Panicked));
         if refresh {
             core.warmer.in_flight.fetch_sub(1, Ordering::Relaxed);
             bump(if outcome.is_ok() {
@@ -123,7 +142,7 @@ where
         }
         // Off the table first: whoever comes after an error starts anew.
         drop(self);
-        land.send_replace(Some(outcome));
+        lead.runway.send_replace(Some(outcome));
     }
 
     async fn fill<Src: Loader<K, V>>(&self, loader: &Src) -> Outcome<V> {
@@ -200,7 +219,9 @@ where
             let age = stored_age(&stored, self.core.time.wall());
             let ours = self.core.local.get(&self.key).map(|entry| entry.age(now));
             // What is as old as our own entry, give or take the clocks, is no refresh; nor is what is about to go.
-            let younger = ours.is_none_or(|ours| age + Duration::from_millis(100) < ours);
+            // Without an entry of ours, only what came after we began.
+            let since = now.since(self.started);
+            let younger = ours.map_or(age < since, |ours| age + Duration::from_millis(100) < ours);
             if !younger || age >= stored.ttl - stored.ttl / 5 {
                 return Ok(None);
             }
@@ -265,7 +286,7 @@ where
         let fresh = match loaded {
             Ok(fresh) => fresh,
             Err(error) => {
-                self.release(shared, name, lease).await;
+                self.release(&shared.tier, name, lease).await;
                 return Err(error);
             }
         };
@@ -273,13 +294,13 @@ where
             Ok(encoded) => encoded,
             Err(_unencodable) => {
                 bump(&core.tally.errors);
-                self.release(shared, name, lease).await;
+                self.release(&shared.tier, name, lease).await;
                 self.keep(&fresh, None);
                 return Ok(fresh.landed(CacheStatus::Fill));
             }
         };
         if fresh.lifetime.ttl.is_zero() {
-            self.release(shared, name, lease).await;
+            self.release(&shared.tier, name, lease).await;
             return Ok(fresh.landed(CacheStatus::Fill));
         }
         let now = core.time.now();
@@ -315,8 +336,8 @@ where
         }
     }
 
-    async fn release(&self, shared: &Shared<V>, name: &SharedKey, lease: FillLease) {
-        if shared.tier.release(name, lease).await.is_err() {
+    async fn release(&self, tier: &SharedHandle, name: &SharedKey, lease: FillLease) {
+        if tier.release(name, lease).await.is_err() {
             // It runs out by its term.
             bump(&self.core.tally.errors);
         }
@@ -423,19 +444,14 @@ where
     let found = match &core.shared {
         Some(shared) => {
             // Registered before asking, so that an invalidation in between keeps the value out of memory.
-            match core.join(key) {
-                (Joined::Leader(id, _), runway) => {
-                    let flight = Flight::new(Arc::clone(core), key.clone(), id, Intent::Fill);
-                    let found = flight.look(shared, &core.shared_key(key)).await.ok().flatten();
-                    drop(flight);
-                    // Readers with a loader that joined meanwhile: without a value, this flight gives way to theirs.
-                    if let (Some(runway), Some(landed)) = (runway, &found) {
-                        runway.send_replace(Some(Ok(landed.clone())));
-                    }
-                    found
+            match core.join(key, Purpose::Look) {
+                Turn::Lead(lead) => {
+                    lead.landing.begin();
+                    let flight = Flight::new(Arc::clone(core), key.clone(), lead.id, Intent::Fill);
+                    flight.look(shared, &core.shared_key(key)).await.ok().flatten()
                 }
                 // A fill is under way: look past it, keep nothing.
-                (Joined::Waiter(_), _) => peek_shared(core, shared, key).await,
+                Turn::Wait(_) => peek_shared(core, shared, key).await,
             }
         }
         None => None,
@@ -446,8 +462,9 @@ where
     }
     // Memory last, for keyspaces that ask it last.
     let lookup = core.servable(key);
-    if lookup.is_none() {
-        bump(&core.tally.misses);
+    match &lookup {
+        Some(lookup) => core.count(lookup.status),
+        None => bump(&core.tally.misses),
     }
     lookup
 }
@@ -469,6 +486,33 @@ where
     })
 }
 
+/// Counts, while it lives, how often a key is forgotten in this node.
+struct Watch<'a, K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> {
+    core: &'a Core<K, V, L>,
+    key: &'a K,
+    before: u64,
+}
+
+impl<'a, K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Watch<'a, K, V, L> {
+    fn new(core: &'a Core<K, V, L>, key: &'a K) -> Self {
+        Self {
+            core,
+            key,
+            before: core.flights.watch(key),
+        }
+    }
+
+    fn count(&self) -> u64 {
+        self.core.flights.forgotten(self.key) - self.before
+    }
+}
+
+impl<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Drop for Watch<'_, K, V, L> {
+    fn drop(&mut self) {
+        self.core.flights.unwatch(self.key);
+    }
+}
+
 /// Replaces a value: all nodes forget the old one, then the new one is stored unless the key was invalidated since.
 pub(crate) async fn insert<K, V, L>(core: &Arc<Core<K, V, L>>, node: &Node, key: K, value: Arc<V>) -> Propagation
 where
@@ -476,7 +520,6 @@ where
     V: Send + Sync + 'static,
     L: LocalTier<K, V>,
 {
-    let policy = &core.keyspace.policy;
     let name = core.shared_key(&key);
     let born = core.time.now();
     let fresh = Fresh {
@@ -485,50 +528,57 @@ where
         born,
     };
     let invalidation = Invalidation::new().key(&core.keyspace, &key);
-    let (propagation, lease) = match &core.shared {
-        Some(_) => node.claim(&name, invalidation, policy.fill_term).await,
-        None => (node.invalidate(invalidation).await, None),
-    };
-    // Registered after the old value is gone everywhere and before the new one is stored: an invalidation from here
-    // on keeps it out of memory, one before has voided the lease.
-    let (Joined::Leader(id, _), runway) = core.join(&key) else {
-        // A reader is loading already. It sees the caller's write at the source; the lease is left to run out.
-        if let (Some(shared), Some(lease)) = (&core.shared, lease)
-            && shared.tier.release(&name, lease).await.is_err()
-        {
-            bump(&core.tally.errors);
-        }
-        return propagation;
-    };
-    let flight = Flight::new(Arc::clone(core), key, id, Intent::Refresh);
+
+    let watch = Watch::new(core, &key);
+    let (propagation, lease) = node.claim(&name, invalidation, core.keyspace.policy.fill_term).await;
+    let lead = core.lead(&key);
+    lead.landing.begin();
+    let flight = Flight::new(Arc::clone(core), key.clone(), lead.id, Intent::Refresh);
+    // Our own claim makes this node forget the key once before it is told and once when it is. Whatever is more was
+    // another's invalidation, in the time in which we had no seat that it could have taken.
+    let own = if node.shared().is_some() { 2 } else { 1 };
+    let overtaken = watch.count() != own;
+
     let encoded = match &core.shared {
-        Some(shared) => encode(shared, fresh.value.as_ref()).await.unwrap_or_default(),
+        Some(shared) => encode(shared, fresh.value.as_ref())
+            .await
+            .unwrap_or_else(|_unencodable| {
+                bump(&core.tally.errors);
+                None
+            }),
         None => None,
     };
-    let kept = match (&core.shared, lease, encoded.clone()) {
-        (Some(shared), Some(lease), Some(payload)) => {
+    let filled = match (node.shared(), lease, encoded.clone()) {
+        (Some(tier), Some(lease), Some(payload)) => {
             let stored = Stored {
                 payload: Some(payload),
                 source_time: core.time.wall().before(core.time.now().since(born)),
                 ttl: fresh.lifetime.ttl,
                 stale: fresh.lifetime.stale,
             };
-            !matches!(shared.tier.fill(&name, lease, stored).await, Ok(Filled::Fenced))
+            tier.fill(&name, lease, stored).await.ok()
         }
-        // Without the shared tier the value is kept in this node's memory, under the degraded ttl.
-        _ => true,
+        (Some(tier), Some(lease), None) => {
+            flight.release(tier, &name, lease).await;
+            None
+        }
+        _ => None,
     };
-    if kept {
+    let keep = match filled {
+        Some(Filled::Stored) => true,
+        Some(Filled::Fenced) => false,
+        // Nothing in the shared tier vouches for it: it is kept in this node's memory if nobody came in between.
+        None => !overtaken,
+    };
+    if keep {
         flight.keep(&fresh, encoded.as_ref());
     } else {
         bump(&core.tally.fenced);
     }
     drop(flight);
     // Readers that joined meanwhile hear of a value that was kept; otherwise the flight gives way to theirs.
-    if let Some(runway) = runway
-        && kept
-    {
-        runway.send_replace(Some(Ok(fresh.landed(CacheStatus::Fill))));
+    if keep {
+        lead.runway.send_replace(Some(Ok(fresh.landed(CacheStatus::Fill))));
     }
     propagation
 }
@@ -540,7 +590,7 @@ async fn encode<V: Send + Sync + 'static>(
     let Some(value) = value else { return Ok(None) };
     // The values of a keyspace are alike, so the last one tells what to expect of this one.
     let encoded = if shared.last_len.load(Ordering::Relaxed) < LARGE {
-        shared.codec.encode(value)?
+        guard(|| shared.codec.encode(value))?
     } else {
         let (codec, value) = (Arc::clone(&shared.codec), Arc::clone(value));
         off_thread(move || codec.encode(&value)).await?
@@ -555,13 +605,22 @@ async fn decode<V: Send + Sync + 'static>(shared: &Shared<V>, stored: &Stored) -
     };
     shared.last_len.store(payload.len(), Ordering::Relaxed);
     if payload.len() < LARGE {
-        return shared.codec.decode(payload).map(|value| Some(Arc::new(value)));
+        return guard(|| shared.codec.decode(payload)).map(|value| Some(Arc::new(value)));
     }
     let (codec, payload) = (Arc::clone(&shared.codec), payload.clone());
     off_thread(move || codec.decode(&payload))
         .await
         .map(|value| Some(Arc::new(value)))
 }
+
+/// A codec that panics cannot read or write the value: that is all the callers need to know.
+fn guard<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| Err(Arc::new(CodecPanicked)))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the codec panicked")]
+struct CodecPanicked;
 
 /// Runs a codec where it holds up no other task.
 async fn off_thread<T: Send + 'static>(

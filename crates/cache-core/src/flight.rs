@@ -23,6 +23,23 @@ struct Seat<T> {
 struct Shard<K, T, S> {
     seats: HashMap<K, Seat<T>, S>,
     next_id: u64,
+    watches: HashMap<K, Watch, S>,
+}
+
+/// Counts how often a key was forgotten, while somebody wants to know.
+#[derive(Default)]
+struct Watch {
+    watchers: usize,
+    forgotten: u64,
+}
+
+impl<K: Eq + Hash, T, S: BuildHasher> Shard<K, T, S> {
+    fn forget(&mut self, key: &K) {
+        self.seats.remove(key);
+        if let Some(watch) = self.watches.get_mut(key) {
+            watch.forgotten += 1;
+        }
+    }
 }
 
 /// What a reader finds when it wants to join a key's flight.
@@ -52,6 +69,7 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
         let shard = || Shard {
             seats: HashMap::with_hasher(hasher.clone()),
             next_id: 0,
+            watches: HashMap::with_hasher(hasher.clone()),
         };
         Self {
             shards: (0..shards.max(1)).map(|_| Mutex::new(shard())).collect(),
@@ -75,6 +93,16 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
         {
             return Joined::Waiter(seat.landing.clone());
         }
+        let (id, landing) = Self::seat(&mut shard, key, landing);
+        Joined::Leader(id, landing)
+    }
+
+    /// Registers a flight, whatever flight the key had.
+    pub(crate) fn lead(&self, key: &K, landing: impl FnOnce() -> T) -> (FlightId, T) {
+        Self::seat(&mut self.shard(key).lock(), key, landing)
+    }
+
+    fn seat(shard: &mut Shard<K, T, S>, key: &K, landing: impl FnOnce() -> T) -> (FlightId, T) {
         let id = FlightId(shard.next_id);
         shard.next_id += 1;
         let landing = landing();
@@ -85,7 +113,7 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
                 landing: landing.clone(),
             },
         );
-        Joined::Leader(id, landing)
+        (id, landing)
     }
 
     /// Runs `keep` if the flight still has its seat; under the lock, so that no invalidation comes in between.
@@ -109,7 +137,7 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
     /// Takes the key's seat away and runs `forget`, which removes the local entry, under the same lock.
     pub(crate) fn detach(&self, key: &K, forget: impl FnOnce()) {
         let mut shard = self.shard(key).lock();
-        shard.seats.remove(key);
+        shard.forget(key);
         forget();
     }
 
@@ -117,7 +145,39 @@ impl<K: Clone + Eq + Hash, T: Clone, S: BuildHasher + Clone> FlightTable<K, T, S
     /// that commits before it is detached is then still found.
     pub(crate) fn detach_where(&self, gone: impl Fn(&K) -> bool) {
         for shard in &self.shards {
-            shard.lock().seats.retain(|key, _| !gone(key));
+            let mut shard = shard.lock();
+            shard.seats.retain(|key, _| !gone(key));
+            for (_, watch) in shard.watches.iter_mut().filter(|(key, _)| gone(key)) {
+                watch.forgotten += 1;
+            }
+        }
+    }
+
+    /// Begins to count how often the key is forgotten, and says how often it was so far.
+    pub(crate) fn watch(&self, key: &K) -> u64 {
+        let mut shard = self.shard(key).lock();
+        let watch = shard.watches.entry(key.clone()).or_default();
+        watch.watchers += 1;
+        watch.forgotten
+    }
+
+    /// How often a watched key was forgotten.
+    pub(crate) fn forgotten(&self, key: &K) -> u64 {
+        self.shard(key)
+            .lock()
+            .watches
+            .get(key)
+            .map_or(0, |watch| watch.forgotten)
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&self, key: &K) {
+        let mut shard = self.shard(key).lock();
+        if let Some(watch) = shard.watches.get_mut(key) {
+            watch.watchers -= 1;
+            if watch.watchers == 0 {
+                shard.watches.remove(key);
+            }
         }
     }
 }

@@ -5,7 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{key::CacheKey, keyspace::Keyspace};
+use crate::{
+    key::{CacheKey, encode_first_part},
+    keyspace::Keyspace,
+};
 
 /// A set of names in the shared tier that are no longer true.
 ///
@@ -89,14 +92,30 @@ impl Invalidation {
         self.keys.contains(name) || self.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
     }
 
+    /// Removes what is named twice: what is left covers every name once.
+    fn simplify(&mut self) {
+        let prefixes = std::mem::take(&mut self.prefixes);
+        for prefix in prefixes {
+            // In their order, a prefix comes before all that it covers.
+            if !self.prefixes.iter().any(|shorter| prefix.starts_with(shorter.as_str())) {
+                self.prefixes.insert(prefix);
+            }
+        }
+        let prefixes = &self.prefixes;
+        self.keys
+            .retain(|key| !prefixes.iter().any(|prefix| key.starts_with(prefix.as_str())));
+    }
+
     fn add_keyspace(&mut self, name: &str) {
         self.keys.insert(name.to_owned());
         self.prefixes.insert(format!("{name}:"));
     }
 
     fn add_under(&mut self, name: &str, part: &str) {
+        let mut encoded = String::new();
+        part.to_owned().encode(&mut encoded);
         let mut prefix = format!("{name}:");
-        (part.to_owned(), ()).encode(&mut prefix);
+        encode_first_part(&encoded, &mut prefix);
         self.prefixes.insert(prefix);
     }
 }
@@ -170,55 +189,61 @@ impl InvalidationGraph {
 
     /// Everything that a change of the subject `id` makes untrue. Subjects may name each other in circles.
     pub fn expand(&self, subject: &str, id: &str) -> Invalidation {
+        let mut part = String::new();
+        id.to_owned().encode(&mut part);
         let mut out = Invalidation::new();
-        let mut seen = BTreeSet::new();
-        self.walk(subject, id, &mut seen, &mut out);
+        self.walk(subject, Some(&part), &mut BTreeSet::new(), &mut out);
         out
     }
 
-    fn walk<'a>(&'a self, subject: &'a str, id: &str, seen: &mut BTreeSet<&'a str>, out: &mut Invalidation) {
+    /// `part` is the id as names have it; without one, every id is meant.
+    fn walk<'a>(&'a self, subject: &'a str, part: Option<&str>, seen: &mut BTreeSet<&'a str>, out: &mut Invalidation) {
         if !seen.insert(subject) {
             return;
         }
         for target in self.edges.get(subject).into_iter().flatten() {
-            match *target {
-                Target::SameKey(keyspace) => {
-                    out.keys.insert(keyspace.shared_name(&id.to_owned()));
-                    self.walk(keyspace.name, id, seen, out);
+            match (*target, part) {
+                (Target::SameKey(keyspace), Some(part)) => {
+                    out.keys.insert(format!("{}:{part}", keyspace.name));
+                    self.walk(keyspace.name, Some(part), seen, out);
                 }
-                Target::Whole(keyspace) => {
+                (Target::Whole(keyspace), _) | (Target::SameKey(keyspace), None) => {
                     out.add_keyspace(keyspace.name);
-                    self.walk(keyspace.name, "", seen, out);
+                    self.walk(keyspace.name, None, seen, out);
                 }
-                Target::Under(keyspace) => out.add_under(keyspace.name, id),
-                Target::UnderPart(keyspace, part) => out.add_under(keyspace.name, part),
-                Target::Subject(name) => self.walk(name, id, seen, out),
+                (Target::Under(keyspace), Some(part)) => {
+                    let mut prefix = format!("{}:", keyspace.name);
+                    encode_first_part(part, &mut prefix);
+                    out.prefixes.insert(prefix);
+                }
+                (Target::Under(keyspace), None) => out.add_keyspace(keyspace.name),
+                (Target::UnderPart(keyspace, part), _) => out.add_under(keyspace.name, part),
+                (Target::Subject(name), part) => self.walk(name, part, seen, out),
             }
         }
     }
 
-    /// Adds the consequences that the keys themselves have, by the names of their keyspaces.
+    /// Adds the consequences that the keys and prefixes themselves have, by the names of their keyspaces.
     pub(crate) fn complete(&self, invalidation: &mut Invalidation) {
-        if self.edges.is_empty() {
-            return;
-        }
         let mut more = Invalidation::new();
-        for name in invalidation.keys() {
-            for &subject in self.edges.keys() {
-                let Some(rest) = name.strip_prefix(subject) else {
-                    continue;
-                };
-                if let Some(part) = rest.strip_prefix(':') {
-                    // An id that does not decode is no key of ours; its consequences cannot be named.
-                    if let Some(id) = String::decode(part) {
-                        more.merge(self.expand(subject, &id));
-                    }
-                } else if rest.is_empty() {
-                    more.merge(self.expand(subject, ""));
+        for &subject in self.edges.keys() {
+            let mut expand = |part: Option<&str>| self.walk(subject, part, &mut BTreeSet::new(), &mut more);
+            for name in invalidation.keys() {
+                match name.strip_prefix(subject).map(|rest| (rest, rest.strip_prefix(':'))) {
+                    Some((_, Some(part))) => expand(Some(part)),
+                    Some(("", None)) => expand(None),
+                    _ => {}
                 }
+            }
+            // A prefix may stand for any number of ids: all of them, then.
+            if invalidation.prefixes().any(|prefix| {
+                subject.starts_with(prefix) || prefix.strip_prefix(subject).is_some_and(|rest| rest.starts_with(':'))
+            }) {
+                expand(None);
             }
         }
         invalidation.merge(more);
+        invalidation.simplify();
     }
 }
 

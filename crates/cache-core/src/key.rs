@@ -190,19 +190,24 @@ impl CacheKey for [u8; 32] {
     }
 }
 
+/// Appends an encoded part as the first of a pair, with the colon behind it: `%` and `:` are encoded once more.
+pub(crate) fn encode_first_part(part: &str, out: &mut String) {
+    for character in part.chars() {
+        match character {
+            '%' => out.push_str("%25"),
+            ':' => out.push_str("%3A"),
+            other => out.push(other),
+        }
+    }
+    out.push(':');
+}
+
 /// Two parts joined by a colon; in the encoding of the first, `%` and `:` are encoded once more.
 impl<A: CacheKey, B: CacheKey> CacheKey for (A, B) {
     fn encode(&self, out: &mut String) {
         let mut first = String::new();
         self.0.encode(&mut first);
-        for character in first.chars() {
-            match character {
-                '%' => out.push_str("%25"),
-                ':' => out.push_str("%3A"),
-                other => out.push(other),
-            }
-        }
-        out.push(':');
+        encode_first_part(&first, out);
         self.1.encode(out);
     }
 

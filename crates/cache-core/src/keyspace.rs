@@ -169,7 +169,7 @@ pub struct Policy {
     pub jitter: Jitter,
     /// Whether a hit in the last fifth of the ttl starts a background refresh.
     pub refresh_ahead: bool,
-    /// The least time between two background refreshes of a key.
+    /// The least time between two background refreshes of a key; half the ttl where that is less.
     pub refresh_interval: Duration,
     /// The greatest age at which an entry is served while this node cannot prove that it is coherent.
     pub degraded_ttl: Duration,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -177,8 +177,8 @@ impl Node {
 
     /// Carries out now what [`invalidate_soon`](Self::invalidate_soon) has pending: before a shutdown.
     pub async fn flush(&self) -> Propagation {
-        let due = self.inner.debouncer.take();
-        self.invalidate(due).await
+        let reached = self.inner.debouncer.flush(|due| self.invalidate(due)).await;
+        reached.unwrap_or(Propagation::Acknowledged)
     }
 
     pub(crate) async fn claim(
@@ -258,7 +258,6 @@ impl Node {
     }
 
     pub(crate) fn register(&self, cache: Arc<dyn LocalSide>) -> Result<(), InvalidKeyspace> {
-        let _one_at_a_time = self.inner.registry.registering.lock();
         let mut caches = self.inner.registry.caches.write();
         for other in caches.iter() {
             if overlap(&*cache, &**other) {
@@ -296,7 +295,6 @@ fn overlap(a: &dyn LocalSide, b: &dyn LocalSide) -> bool {
 #[derive(Debug, Default)]
 struct Registry {
     caches: RwLock<Vec<Arc<dyn LocalSide>>>,
-    registering: Mutex<()>,
 }
 
 impl Registry {

@@ -106,7 +106,8 @@ impl<V: Send + Sync + 'static> CacheBuilder<V> {
             }),
             weigh,
             loads: Semaphore::new(usize::try_from(policy.max_loads).unwrap_or(Semaphore::MAX_PERMITS)),
-            warmer: Warmer::new(policy.refresh_interval),
+            // A stale entry is never left without a refresh for longer than it was fresh.
+            warmer: Warmer::new(policy.refresh_interval.min(policy.ttl / 2)),
             tally: Tally::default(),
             metrics: CacheMetrics::new(keyspace.name),
             hits: Counters::new(),

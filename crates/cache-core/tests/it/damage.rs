@@ -131,7 +131,6 @@ impl Codec<Versioned> for Careless {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open: a panic in a codec loses the fill lease, and is retried with a load per turn"]
 async fn a_codec_that_panics_costs_its_callers_an_error_or_a_value_and_not_a_load_per_retry() {
     let bed = Bed::with_tokio();
     let node = bed.node();

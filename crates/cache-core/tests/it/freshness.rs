@@ -222,7 +222,6 @@ async fn a_forced_refresh_replaces_the_value_in_both_tiers() {
 }
 
 #[tokio::test]
-#[ignore = "open: a forced refresh is content with any shared value when memory has none"]
 async fn a_forced_refresh_loads_also_where_only_the_shared_tier_has_the_value() {
     let bed = Bed::new();
     let (one, two) = (bed.node(), bed.node());

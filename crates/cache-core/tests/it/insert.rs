@@ -199,7 +199,6 @@ impl Codec<Versioned> for Unencodable {
 }
 
 #[tokio::test]
-#[ignore = "open: the claim of an insert that does not encode is not given back"]
 async fn an_inserted_value_that_cannot_be_encoded_is_kept_in_memory_and_holds_nobody_up() {
     let bed = Bed::new();
     let node = bed.node();

@@ -394,19 +394,16 @@ async fn the_consequences_of_a_key_hold_whatever_is_in_it() {
 }
 
 #[tokio::test]
-#[ignore = "open: the graph reads every id as text"]
 async fn the_consequences_of_a_pair_hold_with_a_colon_in_its_first_part() {
     assert!(forgets_statistics((user("a:b"), 1_u64)).await);
 }
 
 #[tokio::test]
-#[ignore = "open: the graph reads every id as text"]
 async fn the_consequences_of_a_key_of_bytes_hold_for_bytes_that_are_no_text() {
     assert!(forgets_statistics(vec![0xff_u8, 0x00]).await);
 }
 
 #[tokio::test]
-#[ignore = "open: clearing a keyspace has the consequences of the empty id only"]
 async fn the_consequences_of_every_key_hold_when_a_keyspace_is_cleared() {
     let bed = Bed::new();
     let graph = InvalidationGraph::new().on(USERS.name, &[Target::SameKey(&MIRROR), Target::Under(&PAGES)]);
@@ -455,7 +452,6 @@ async fn check_insert_is_overtaken(cache: &Users, bed: &Bed, reached: Propagatio
 }
 
 #[tokio::test]
-#[ignore = "open: P1, an insert without a fill lease registers after it was overtaken"]
 async fn an_invalidation_that_overtakes_an_insert_into_a_local_cache_wins() {
     let bed = Bed::new();
     let views = Keyspace::new("views", POLICY);
@@ -464,7 +460,6 @@ async fn an_invalidation_that_overtakes_an_insert_into_a_local_cache_wins() {
 }
 
 #[tokio::test]
-#[ignore = "open: P1, an insert without a fill lease registers after it was overtaken"]
 async fn an_invalidation_that_overtakes_an_insert_without_the_shared_tier_wins() {
     let bed = Bed::new();
     let node = bed.node();
@@ -473,7 +468,6 @@ async fn an_invalidation_that_overtakes_an_insert_without_the_shared_tier_wins()
 }
 
 #[tokio::test]
-#[ignore = "open: P1, an insert registers after it was overtaken, and its fence got lost"]
 async fn an_invalidation_that_overtakes_an_insert_whose_fill_is_lost_wins() {
     let bed = Bed::new();
     let node = bed.node();

@@ -177,7 +177,6 @@ async fn a_flush_carries_out_what_is_pending_at_once_and_only_once() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open: the timer of the former second takes what came after a flush"]
 async fn what_is_asked_for_after_a_flush_waits_its_own_second() {
     let bed = Bed::with_tokio();
     let node = bed.node();
@@ -196,7 +195,6 @@ async fn what_is_asked_for_after_a_flush_waits_its_own_second() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open: a flush does not see what the timer has taken"]
 async fn a_flush_waits_for_what_is_being_carried_out() {
     let bed = Bed::with_tokio();
     let node = bed.node();

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use crate::support::{
     Answer, Bed, POLICY, TestNode, USERS, failed_load, got, millis, pass, secs, settle, spawn_read, until, user,
+    version,
 };
 
 async fn all(readers: Vec<tokio::task::JoinHandle<Answer>>) -> Vec<Answer> {
@@ -350,7 +351,8 @@ async fn a_lookup_in_the_tiers_alone_does_not_take_a_reader_down() {
     until(|| node.users.stats().local.misses >= 1).await;
     settle().await;
     gate.open();
-    assert!(looking.await.expect("no panic").is_none());
+    // The reader did not wait for it, so by now memory has what the shared tier had not.
+    assert_eq!(looking.await.expect("no panic").as_ref().and_then(version), Some(0));
     assert_eq!(got(&reader.await.expect("no panic")), 0);
 }
 
@@ -407,7 +409,6 @@ async fn the_waiters_share_one_value_in_memory() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "open: lookups take the seat again and again until the reader is told that the runtime shuts down"]
 async fn many_lookups_in_the_tiers_alone_do_not_starve_a_reader() {
     let bed = Bed::with_tokio();
     let node = bed.node();
@@ -433,7 +434,6 @@ async fn many_lookups_in_the_tiers_alone_do_not_starve_a_reader() {
 }
 
 #[tokio::test]
-#[ignore = "open: a refresh that joins a lookup is told that the runtime shuts down"]
 async fn a_refresh_beside_a_lookup_in_the_tiers_alone_is_done() {
     let bed = Bed::new();
     let node = bed.node();
@@ -451,7 +451,8 @@ async fn a_refresh_beside_a_lookup_in_the_tiers_alone_is_done() {
     });
     settle().await;
     gate.open();
-    assert!(looking.await.expect("no panic").is_none());
+    // The refresh did not wait for it, so by now memory has what the shared tier had not.
+    assert_eq!(looking.await.expect("no panic").as_ref().and_then(version), Some(0));
     let refreshed = refreshing.await.expect("no panic");
     assert!(refreshed.is_ok(), "{refreshed:?}");
     assert_eq!(bed.source.loads(), 1);

@@ -110,7 +110,6 @@ async fn a_cache_that_was_never_asked_has_a_rate_of_zero() {
 }
 
 #[tokio::test]
-#[ignore = "open: peeking at an expired entry counts it"]
 async fn peeking_counts_nothing() {
     let bed = Bed::new();
     let users = bed.alone();
@@ -149,7 +148,6 @@ async fn an_answer_without_proof_is_counted_as_degraded() {
 }
 
 #[tokio::test]
-#[ignore = "open: every look at an expired entry counts"]
 async fn an_expired_entry_is_counted_once_per_lookup() {
     let bed = Bed::new();
     let users = bed.alone();
@@ -160,7 +158,6 @@ async fn an_expired_entry_is_counted_once_per_lookup() {
 }
 
 #[tokio::test]
-#[ignore = "open: `get` from memory as the last resort is not counted"]
 async fn a_lookup_in_the_tiers_alone_is_counted_too() {
     let bed = Bed::new();
     let fallback = gatewayz_cache_core::Keyspace {
