@@ -213,8 +213,6 @@ impl Inner {
         self.recovering.store(true, Ordering::Release);
         journal.add(invalidation, self.config.journal_bound, || self.prefixes());
         self.view.lock().journal = journal.len() as u64;
-        drop(journal);
-        self.look.notify_one();
     }
 
     /// What is to be told before anything else.

@@ -21,21 +21,10 @@ const POLL: Duration = Duration::from_millis(25);
 const BATCH: usize = 500;
 
 /// The right to fill a key that its invalidation takes at the same time.
-#[derive(Clone, Debug)]
-pub(crate) struct Claim {
-    name: String,
-    token: String,
-    term: Duration,
-}
-
-impl Claim {
-    pub(crate) fn new(name: &str, term: Duration) -> Self {
-        Self {
-            name: name.to_owned(),
-            token: random_word() + &random_word(),
-            term,
-        }
-    }
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) term: Duration,
 }
 
 /// What the server says of an announcement.
@@ -45,7 +34,7 @@ struct Announced {
     number: u64,
     settled: u64,
     grace: Duration,
-    granted_by: Option<String>,
+    lease: Option<FillLease>,
 }
 
 /// How a wait for all nodes ends.
@@ -63,20 +52,16 @@ impl Inner {
     pub(crate) async fn invalidate(
         &self,
         invalidation: &Invalidation,
-        claim: Option<Claim>,
+        claim: Option<Claim<'_>>,
     ) -> (Propagation, Option<FillLease>) {
         let begun = Instant::now();
         self.recent.lock().add(self.time().now(), invalidation);
         match self
-            .carry_out(invalidation, claim.as_ref(), begun + self.config.deadline())
+            .carry_out(invalidation, claim, begun + self.config.deadline())
             .await
         {
-            Some(granted_by) => {
+            Some(lease) => {
                 self.meters.acknowledged(begun.elapsed());
-                let lease = claim.zip(granted_by).map(|(claim, granted_by)| FillLease {
-                    token: claim.token,
-                    granted_by,
-                });
                 (Propagation::Acknowledged, lease)
             }
             None => {
@@ -90,9 +75,9 @@ impl Inner {
     async fn carry_out(
         &self,
         invalidation: &Invalidation,
-        claim: Option<&Claim>,
+        claim: Option<Claim<'_>>,
         deadline: Instant,
-    ) -> Option<Option<String>> {
+    ) -> Option<Option<FillLease>> {
         let begun = Instant::now();
         let patience = self.config.command_timeout * 2;
         loop {
@@ -106,7 +91,7 @@ impl Inner {
             };
             match self.tell(&link, invalidation, claim).await {
                 Ok(announced) => match self.wait(&link, &announced, deadline).await {
-                    Waited::Settled => return Some(announced.granted_by),
+                    Waited::Settled => return Some(announced.lease),
                     Waited::EpochLost => {}
                     Waited::GivenUp => return None,
                 },
@@ -131,30 +116,46 @@ impl Inner {
     }
 
     /// Drops the values and the leases, then announces. Both may be repeated.
-    async fn tell(&self, link: &Link, invalidation: &Invalidation, claim: Option<&Claim>) -> Result<Announced, Fault> {
+    async fn tell(
+        &self,
+        link: &Link,
+        invalidation: &Invalidation,
+        claim: Option<Claim<'_>>,
+    ) -> Result<Announced, Fault> {
         for prefix in invalidation.prefixes() {
             self.drop_prefix(link, prefix).await?;
         }
         let message =
             serde_json::to_string(invalidation).map_err(|_hidden| Fault::protocol("an unwritable message"))?;
-        let answers = match self.send(link, invalidation, claim, &message).await {
+        // Each attempt has a token of its own: one that the server carries out late, after another invalidation, must
+        // not make the lease good again that this one's caller holds.
+        let claim = claim.map(|claim| (claim, random_word() + &random_word()));
+        let ours = claim.as_ref().map(|(claim, token)| (*claim, token.as_str()));
+        let answers = match self.send(link, invalidation, ours, &message).await {
             Err(fault) if fault.kind == Kind::NoScript => {
+                // All answers of this attempt are there, so that nothing of it is carried out late.
                 link.load(&[&scripts::ANNOUNCE, &scripts::CLAIM]).await?;
-                self.send(link, invalidation, claim, &message).await
+                self.send(link, invalidation, ours, &message).await
             }
             answers => answers,
         };
         self.note(Op::Invalidate, &answers);
         let mut answers = answers?;
         let announcement = answers.pop().unwrap_or(Value::Null);
-        let granted_by = claim.and(answers.pop()).map(text).transpose()?;
+        let lease = match (claim, answers.pop()) {
+            (Some((_, token)), Some(identity)) => Some(FillLease {
+                token,
+                granted_by: text(identity)?,
+            }),
+            _ => None,
+        };
         let mut parts = Parts::of(announcement)?;
         Ok(Announced {
             epoch: parts.text()?,
             number: parts.number()?,
             settled: parts.number()?,
             grace: Duration::from_millis(parts.number()?),
-            granted_by,
+            lease,
         })
     }
 
@@ -163,17 +164,14 @@ impl Inner {
         &self,
         link: &Link,
         invalidation: &Invalidation,
-        claim: Option<&Claim>,
+        claim: Option<(Claim<'_>, &str)>,
         message: &str,
     ) -> Result<Vec<Value>, Fault> {
-        let mut requests = self.drops(link, invalidation, claim);
-        if let Some(claim) = claim {
-            let keys = vec![
-                self.names.value(&claim.name).into(),
-                self.names.lease(&claim.name).into(),
-            ];
+        let mut requests = self.drops(link, invalidation, claim.map(|(claim, _)| claim.name));
+        if let Some((claim, token)) = claim {
+            let keys = vec![self.names.value(claim.name).into(), self.names.lease(claim.name).into()];
             let term = i64::try_from(claim.term.as_millis().max(1)).unwrap_or(i64::MAX);
-            let args = vec![claim.token.as_str().into(), term.into()];
+            let args = vec![token.into(), term.into()];
             requests.push(Request::script(&scripts::CLAIM, keys, args));
         }
         let term = i64::try_from(self.config.lease_term.as_millis()).unwrap_or(i64::MAX);
@@ -193,8 +191,7 @@ impl Inner {
     }
 
     /// Deletes values with their leases: all at once on one server, slot by slot in Cluster.
-    fn drops(&self, link: &Link, invalidation: &Invalidation, claim: Option<&Claim>) -> Vec<Request> {
-        let claimed = claim.map(|claim| claim.name.as_str());
+    fn drops(&self, link: &Link, invalidation: &Invalidation, claimed: Option<&str>) -> Vec<Request> {
         let names: Vec<&str> = invalidation.keys().filter(|name| Some(*name) != claimed).collect();
         let size = if link.clustered { 1 } else { BATCH };
         names

@@ -35,6 +35,8 @@ const AGAIN: Duration = Duration::from_millis(50);
 const FAILURES: u32 = 4;
 /// Clocks that differ by more than this have not run side by side.
 const ASLEEP: Duration = Duration::from_millis(50);
+/// So many numbers in a row that were in the log and not heard, and the connection of messages is given up.
+const UNHEARD: u32 = 3;
 /// Messages applied before an acknowledgement is sent.
 const BATCH: usize = 256;
 
@@ -61,6 +63,7 @@ pub(crate) struct Session<'a> {
     /// The last number that the server has told us of.
     known: u64,
     behind_since: Option<Instant>,
+    unheard: u32,
     failures: u32,
     answered: Instant,
     renew_now: bool,
@@ -131,6 +134,7 @@ impl<'a> Session<'a> {
             acked: seq,
             known: seq,
             behind_since: None,
+            unheard: 0,
             failures: 0,
             answered: Instant::now(),
             renew_now: false,
@@ -145,6 +149,8 @@ impl<'a> Session<'a> {
         let mut ticks = interval(self.inner.config.lease_term / 3);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         ticks.reset();
+        let mut flushes = interval(AGAIN);
+        flushes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut ack: Option<(u64, Answer)> = None;
         let mut renewal: Option<Renewal> = None;
         let mut retry: Option<Instant> = None;
@@ -183,17 +189,16 @@ impl<'a> Session<'a> {
                     self.due()
                 }
                 () = until(self.behind_since.map(|since| since + UNDER_WAY)),
-                    if self.behind_since.is_some() && stalled.is_none() => self.replay().await,
+                    if self.behind_since.is_some() && stalled.is_none() => self.catch_up().await,
                 () = until(stalled), if stalled.is_some() => Ok(()),
+                _ = flushes.tick(), if self.inner.is_recovering() => {
+                    // What could not be told before goes out now; if it cannot, the next tick tries again.
+                    let _told = flush(self.inner, self.link).await;
+                    Ok(())
+                }
             };
             if let Err(end) = step {
                 return end;
-            }
-            if self.inner.is_recovering() && self.failures == 0 && !self.inner.breaker.is_open() {
-                // What could not be told before goes out now; if it cannot, the next tick tries again.
-                if let Err(End::Unreachable) = flush(self.inner, self.link).await {
-                    self.failures += 1;
-                }
             }
         }
     }
@@ -211,6 +216,7 @@ impl<'a> Session<'a> {
             self.stash = Some(push);
             return Ok(());
         }
+        self.unheard = 0;
         for _ in 0..BATCH {
             self.apply_push(push).await?;
             push = match pushes.try_recv() {
@@ -267,6 +273,15 @@ impl<'a> Session<'a> {
         let mut view = self.inner.view.lock();
         view.applied = number;
         view.announced = self.known;
+    }
+
+    /// Reads what a renewal knows of and no message has told.
+    async fn catch_up(&mut self) -> Result<(), End> {
+        self.unheard += 1;
+        if self.unheard >= UNHEARD {
+            return Err(End::Deaf);
+        }
+        self.replay().await
     }
 
     /// Reads the log from the last number applied.

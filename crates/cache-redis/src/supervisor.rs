@@ -94,9 +94,24 @@ async fn supervise(inner: &Arc<Inner>, port: &NodePort) {
                 inner.meters.rejoin(end);
             }
             tracing::debug!(reason = end.as_str(), "node lease given up");
-            if end == End::Unreachable {
-                inner.breaker.trip();
-                continue;
+            let is_old = opened.elapsed() >= inner.patience();
+            match end {
+                End::Unreachable => {
+                    inner.breaker.trip();
+                    if is_old {
+                        // It has been silent for as long as that: new connections are soon made.
+                        continue 'link;
+                    }
+                    continue;
+                }
+                // The other connections may be as dead as that of the messages, and not know it yet.
+                End::Deaf if is_old => continue 'link,
+                // A replica keeps its clients after a failover; the name may lead elsewhere now.
+                End::Refused if is_old => {
+                    tokio::time::sleep(LONGEST_PAUSE).await;
+                    continue 'link;
+                }
+                _ => {}
             }
             pause = if begun.elapsed() > LONGEST_PAUSE {
                 PAUSE
@@ -104,11 +119,6 @@ async fn supervise(inner: &Arc<Inner>, port: &NodePort) {
                 (pause * 2).min(LONGEST_PAUSE)
             };
             tokio::time::sleep(pause).await;
-            let is_stuck = matches!(end, End::Refused | End::Deaf) && opened.elapsed() > inner.patience();
-            if is_stuck {
-                // A replica keeps its clients after a failover; a name may lead elsewhere now.
-                continue 'link;
-            }
         }
     }
 }

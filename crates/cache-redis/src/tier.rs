@@ -174,7 +174,7 @@ impl SharedTier for RedisTier {
         if !self.inner.config.enabled {
             return (Propagation::Acknowledged, None);
         }
-        let claim = Claim::new(&key.name, term);
+        let claim = Claim { name: &key.name, term };
         self.inner.invalidate(invalidation, Some(claim)).await
     }
 

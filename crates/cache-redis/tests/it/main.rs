@@ -5,6 +5,7 @@
     reason = "a test says by panicking what is not as it should be"
 )]
 
+mod contract;
 mod control;
 mod faults;
 mod groups;
