@@ -17,13 +17,9 @@ const FETCH_LIMIT: Duration = Duration::from_secs(60);
 /// Returns a failure when an advisory speaks of a dependency.
 pub(crate) fn check(workspace: &Workspace) -> Result<Verdict, Failure> {
     let mut offline = false;
-    if let Err(failure) =
-        process::run_within(&mut workspace.cargo(&["deny", "fetch", "db"]), FETCH_LIMIT)
-    {
+    if let Err(failure) = process::run_within(&mut workspace.cargo(&["deny", "fetch", "db"]), FETCH_LIMIT) {
         if !folder().is_some_and(|folder| has_copy(&folder)) {
-            return Ok(Verdict::NotChecked(format!(
-                "no advisory database here, and {failure}"
-            )));
+            return Ok(Verdict::NotChecked(format!("no advisory database here, and {failure}")));
         }
         say(&format!("checked against the local copy: {failure}"));
         offline = true;
@@ -39,8 +35,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Verdict, Failure> {
 /// Returns where cargo-deny keeps its databases.
 fn folder() -> Option<PathBuf> {
     let cargo_home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
-    let home = cargo_home
-        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
+    let home = cargo_home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))?;
     Some(home.join("advisory-dbs"))
 }
 

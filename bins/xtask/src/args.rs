@@ -107,10 +107,7 @@ fn parse_test(options: &[String]) -> Result<Task, String> {
             other => return Err(unknown("test", other)),
         }
     }
-    Ok(Task::Test {
-        keep_going,
-        ci: false,
-    })
+    Ok(Task::Test { keep_going, ci: false })
 }
 
 fn parse_ci(options: &[String]) -> Result<Task, String> {
@@ -236,10 +233,7 @@ mod tests {
             }),
         );
         let rest = vec!["--nodes".to_owned(), "4".to_owned()];
-        check(
-            "soak --minutes 3 --nodes 4",
-            Ok(Task::Soak { minutes: 3, rest }),
-        );
+        check("soak --minutes 3 --nodes 4", Ok(Task::Soak { minutes: 3, rest }));
         check(
             "soak --minutes=3",
             Ok(Task::Soak {
@@ -263,19 +257,10 @@ mod tests {
         check("test --fast", Err("`test` does not know `--fast`"));
         check("ci --quick", Err("`ci` does not know `--quick`"));
         check("tidy all", Err("`tidy` does not know `all`"));
-        check(
-            "bench a b",
-            Err("`bench` takes one filter, `b` is a second"),
-        );
+        check("bench a b", Err("`bench` takes one filter, `b` is a second"));
         check("soak --nodes 4", Err("`soak` needs --minutes N"));
-        check(
-            "soak --minutes",
-            Err("`--minutes` needs a whole number above zero"),
-        );
-        check(
-            "soak --minutes=0",
-            Err("`--minutes` needs a whole number above zero"),
-        );
+        check("soak --minutes", Err("`--minutes` needs a whole number above zero"));
+        check("soak --minutes=0", Err("`--minutes` needs a whole number above zero"));
         check("fuzz", Err("`fuzz` needs the seconds for each target"));
         check("fuzz long", Err("`fuzz` needs a whole number above zero"));
     }

@@ -67,12 +67,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Bar>, String> {
 
 fn parse_bar(entry: &Value) -> Result<Bar, String> {
     let text = |field: &str| entry.get(field).and_then(Value::as_str).map(str::to_owned);
-    let number = |field: &str| {
-        entry
-            .get(field)
-            .and_then(Value::as_f64)
-            .filter(|number| *number > 0.0)
-    };
+    let number = |field: &str| entry.get(field).and_then(Value::as_f64).filter(|number| *number > 0.0);
     let limit = match (
         text("reference"),
         text("kind").as_deref(),
@@ -83,10 +78,7 @@ fn parse_bar(entry: &Value) -> Result<Bar, String> {
         (Some(reference), Some("at_least"), Some(bar), None) => Limit::AtLeast { reference, bar },
         (None, None, None, Some(millis)) => Limit::Millis(millis),
         _ => {
-            return Err(
-                "needs `reference`, `bar` and `kind` (at_most or at_least), or `bar_ms` alone"
-                    .to_owned(),
-            );
+            return Err("needs `reference`, `bar` and `kind` (at_most or at_least), or `bar_ms` alone".to_owned());
         }
     };
     let name = text("name").ok_or("needs a `name`")?;

@@ -32,13 +32,8 @@ const QUICK: [&str; 6] = [
 pub(crate) fn run(workspace: &Workspace, quick: bool, filter: Option<&str>) -> Result<(), Failure> {
     let bars = declared(&workspace.root().join("benches/bars.json"))?;
     let metadata = Metadata::load(workspace)?;
-    let package = metadata
-        .members
-        .iter()
-        .find(|package| package.name == PACKAGE);
-    let benches = package
-        .map(|package| package.benches.as_slice())
-        .unwrap_or_default();
+    let package = metadata.members.iter().find(|package| package.name == PACKAGE);
+    let benches = package.map(|package| package.benches.as_slice()).unwrap_or_default();
     if benches.is_empty() {
         return Err(Failure::new(format!("{PACKAGE} has no benches")));
     }
@@ -49,9 +44,7 @@ pub(crate) fn run(workspace: &Workspace, quick: bool, filter: Option<&str>) -> R
     command
         .args(benches.iter().flat_map(|bench| ["--bench", bench]))
         .arg("--");
-    command
-        .args(if quick { QUICK.as_slice() } else { &[] })
-        .args(filter);
+    command.args(if quick { QUICK.as_slice() } else { &[] }).args(filter);
     process::run(&mut command)?;
 
     let medians = medians(&criterion_folder(&metadata.target_directory), started)?;
@@ -94,10 +87,7 @@ fn judge(bars: &[Bar], medians: &BTreeMap<String, Median>) -> (Vec<Outcome>, Vec
     for bar in bars {
         match bar.hold(|name| medians.get(name).copied()) {
             Ok(outcome) => outcomes.push(outcome),
-            Err(missing) => unmeasured.push(format!(
-                "{}: no measurement of `{missing}` in this run",
-                bar.name
-            )),
+            Err(missing) => unmeasured.push(format!("{}: no measurement of `{missing}` in this run", bar.name)),
         }
     }
     (outcomes, unmeasured)
@@ -137,10 +127,7 @@ fn collect(
             continue;
         }
         let Some(median) = read_median(&std::fs::read_to_string(&estimates)?) else {
-            return Err(std::io::Error::other(format!(
-                "{} has no median",
-                estimates.display()
-            )));
+            return Err(std::io::Error::other(format!("{} has no median", estimates.display())));
         };
         if let Ok(folder) = folder.strip_prefix(root) {
             found.insert(folder.to_string_lossy().replace('\\', "/"), median);
@@ -169,10 +156,7 @@ fn read_name(benchmark: &str) -> Option<String> {
     Some(json.get("full_id")?.as_str()?.to_owned())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "it is compared with the times of files"
-)]
+#[expect(clippy::disallowed_methods, reason = "it is compared with the times of files")]
 fn now() -> SystemTime {
     SystemTime::now()
 }
@@ -198,10 +182,7 @@ fn table(outcomes: &[Outcome]) -> String {
         verdict,
     } in outcomes
     {
-        let reference = reference.map_or_else(
-            || "-".to_owned(),
-            |reference| format!("{:.1}", reference.point),
-        );
+        let reference = reference.map_or_else(|| "-".to_owned(), |reference| format!("{:.1}", reference.point));
         let unit = if reference == "-" { "ms" } else { "x" };
         let word = match verdict {
             Verdict::Holds => "holds",
@@ -249,10 +230,7 @@ mod tests {
             std::fs::write(root.join(path), text).unwrap();
         };
         for folder in ["new", "base"] {
-            write(
-                &format!("hit_local/ours/{folder}/estimates.json"),
-                ESTIMATES,
-            );
+            write(&format!("hit_local/ours/{folder}/estimates.json"), ESTIMATES);
             write(
                 &format!("hit_local/ours/{folder}/benchmark.json"),
                 r#"{"full_id": "hit/local/ours"}"#,
@@ -262,10 +240,7 @@ mod tests {
         let found = medians(&root, SystemTime::UNIX_EPOCH).unwrap();
         let stale = medians(&root, now() + Duration::from_secs(60)).unwrap();
         std::fs::remove_dir_all(&root).unwrap();
-        assert_eq!(
-            found.keys().collect::<Vec<_>>(),
-            ["hit/local/ours", "hit_local/ours"]
-        );
+        assert_eq!(found.keys().collect::<Vec<_>>(), ["hit/local/ours", "hit_local/ours"]);
         assert!(stale.is_empty(), "{stale:?}");
         assert!(medians(&root, SystemTime::UNIX_EPOCH).is_err());
     }
@@ -283,11 +258,7 @@ mod tests {
             point,
             high: point,
         };
-        let known = [
-            ("a".to_owned(), median(15.0)),
-            ("b".to_owned(), median(10.0)),
-        ]
-        .into();
+        let known = [("a".to_owned(), median(15.0)), ("b".to_owned(), median(10.0))].into();
         let (outcomes, unmeasured) = judge(&bars, &known);
         assert_eq!(unmeasured, ["three: no measurement of `c` in this run"]);
         assert_eq!(

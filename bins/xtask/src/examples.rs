@@ -49,9 +49,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
         let result = match built.get(&source) {
             Some(program) => {
                 let mut command = Command::new(program);
-                command
-                    .current_dir(workspace.root())
-                    .env("REDIS_URL", redis.url());
+                command.current_dir(workspace.root()).env("REDIS_URL", redis.url());
                 process::forget_own_package(&mut command);
                 process::run_within(&mut command, LIMIT)
             }
@@ -81,10 +79,7 @@ fn sources(crates: &Path) -> Vec<PathBuf> {
         paths.collect::<Vec<_>>()
     };
     let mut sources = Vec::new();
-    for path in list(crates)
-        .iter()
-        .flat_map(|package| list(&package.join("examples")))
-    {
+    for path in list(crates).iter().flat_map(|package| list(&package.join("examples"))) {
         let main = path.join("main.rs");
         if path.extension().is_some_and(|extension| extension == "rs") {
             sources.push(path);
@@ -101,9 +96,7 @@ fn check_names(sources: &[PathBuf]) -> Result<(), String> {
     let mut seen = BTreeMap::new();
     for source in sources {
         let folder = source.parent().filter(|_| source.ends_with("main.rs"));
-        let name = folder
-            .and_then(Path::file_name)
-            .or_else(|| source.file_stem());
+        let name = folder.and_then(Path::file_name).or_else(|| source.file_stem());
         if let Some(other) = seen.insert(name, source) {
             return Err(format!(
                 "{} and {} have one name: rename one",
@@ -119,11 +112,7 @@ fn check_names(sources: &[PathBuf]) -> Result<(), String> {
 fn programs(messages: &str) -> BTreeMap<PathBuf, PathBuf> {
     let program = |message: &Value| {
         let target = message.get("target")?;
-        let is_example = target
-            .get("kind")?
-            .as_array()?
-            .iter()
-            .any(|kind| kind == "example");
+        let is_example = target.get("kind")?.as_array()?.iter().any(|kind| kind == "example");
         let program = message.get("executable")?.as_str()?;
         is_example.then_some((target.get("src_path")?.as_str()?.into(), program.into()))
     };
@@ -148,17 +137,13 @@ mod tests {
 no json
 {"reason":"build-finished","success":true}"#;
         let programs: Vec<_> = programs(messages).into_iter().collect();
-        assert_eq!(
-            programs,
-            [(PathBuf::from("/w/a.rs"), PathBuf::from("/t/a"))]
-        );
+        assert_eq!(programs, [(PathBuf::from("/w/a.rs"), PathBuf::from("/t/a"))]);
     }
 
     #[test]
     fn two_examples_of_one_name_fail() {
         let two = ["/c/a/examples/basic.rs", "/c/b/examples/basic/main.rs"].map(PathBuf::from);
-        let why =
-            "/c/a/examples/basic.rs and /c/b/examples/basic/main.rs have one name: rename one";
+        let why = "/c/a/examples/basic.rs and /c/b/examples/basic/main.rs have one name: rename one";
         assert_eq!(check_names(&two), Err(why.to_owned()));
         let two = ["/c/a/examples/one/main.rs", "/c/b/examples/two/main.rs"].map(PathBuf::from);
         assert_eq!(check_names(&two), Ok(()));
@@ -180,10 +165,7 @@ no json
         std::fs::remove_dir_all(&root).unwrap();
         assert_eq!(
             found,
-            [
-                root.join("a/examples/one.rs"),
-                root.join("b/examples/two/main.rs")
-            ]
+            [root.join("a/examples/one.rs"), root.join("b/examples/two/main.rs")]
         );
         assert!(sources(Path::new("/nowhere")).is_empty());
     }

@@ -14,9 +14,7 @@ use crate::workspace::Workspace;
 /// Returns a failure when cargo-fuzz is missing, or a target found an input that fails.
 pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<(), Failure> {
     if !tools::has_subcommand("fuzz") {
-        return Err(Failure::new(
-            "cargo-fuzz is missing: cargo install --locked cargo-fuzz",
-        ));
+        return Err(Failure::new("cargo-fuzz is missing: cargo install --locked cargo-fuzz"));
     }
     let packages = packages(&workspace.root().join("crates"));
     if packages.is_empty() {
@@ -25,8 +23,7 @@ pub(crate) fn run(workspace: &Workspace, seconds: u64) -> Result<(), Failure> {
     }
     let mut failures = Vec::new();
     for package in packages {
-        let list =
-            process::capture(cargo_fuzz(workspace, &package, "list").env_remove("RUSTFLAGS"))?;
+        let list = process::capture(cargo_fuzz(workspace, &package, "list").env_remove("RUSTFLAGS"))?;
         for target in list.lines() {
             let mut command = cargo_fuzz(workspace, &package, "run");
             command.args([target, "--", &format!("-max_total_time={seconds}")]);

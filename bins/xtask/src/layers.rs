@@ -100,9 +100,7 @@ fn check_name(package: &Package, violations: &mut Vec<String>) {
         _ => format!("gatewayz-{base}"),
     };
     if *name != expected {
-        violations.push(format!(
-            "{name}: the package in {folder} is called {expected}"
-        ));
+        violations.push(format!("{name}: the package in {folder} is called {expected}"));
     }
 }
 
@@ -113,8 +111,7 @@ fn check_lints(package: &Package, violations: &mut Vec<String>) {
             section = line;
         }
         let line: String = line.split_whitespace().collect();
-        (section == "[lints]" && line == "workspace=true")
-            || (section.is_empty() && line == "lints.workspace=true")
+        (section == "[lints]" && line == "workspace=true") || (section.is_empty() && line == "lints.workspace=true")
     });
     if !inherits {
         violations.push(format!(
@@ -141,34 +138,22 @@ fn check_fakes(package: &Package, violations: &mut Vec<String>) {
     } in dependencies
     {
         if *kind != Kind::Dev && features.iter().any(|feature| feature == FAKES) {
-            violations.push(format!(
-                "{name}: only a dev-dependency may turn on `{FAKES}` of {to}"
-            ));
+            violations.push(format!("{name}: only a dev-dependency may turn on `{FAKES}` of {to}"));
         }
     }
     for (feature, on) in features {
-        let passes_on = on
-            .iter()
-            .any(|on| on == FAKES || on.ends_with(&format!("/{FAKES}")));
+        let passes_on = on.iter().any(|on| on == FAKES || on.ends_with(&format!("/{FAKES}")));
         if passes_on && feature != FAKES {
-            violations.push(format!(
-                "{name}: the feature `{feature}` turns on `{FAKES}`"
-            ));
+            violations.push(format!("{name}: the feature `{feature}` turns on `{FAKES}`"));
         }
     }
 }
 
 fn check_redis(package: &Package, violations: &mut Vec<String>) {
-    let names_it = package
-        .dependencies
-        .iter()
-        .any(|dependency| dependency.name == "fred");
+    let names_it = package.dependencies.iter().any(|dependency| dependency.name == "fred");
     let may = package.name == REDIS || room(package) == Some(Room::Bench);
     if names_it && !may {
-        violations.push(format!(
-            "{}: names fred, which is for {REDIS} alone",
-            package.name
-        ));
+        violations.push(format!("{}: names fred, which is for {REDIS} alone", package.name));
     }
 }
 
@@ -193,12 +178,8 @@ fn may_depend(from: Room, to: Room, kind: Kind) -> Result<(), &'static str> {
         (Room::Floor(_), Room::Testkit) if kind == Kind::Dev => Ok(()),
         (Room::Floor(_), Room::Testkit) => Err("the testkit is a dev-dependency only"),
         (Room::Floor(from), Room::Floor(to)) if from < to => Err("the edge climbs"),
-        (Room::Floor(from), Room::Floor(to)) if from == to => {
-            Err("there are no edges inside a floor")
-        }
-        (Room::Floor(2), Room::Floor(1)) if kind != Kind::Dev => {
-            Err("Redis reaches floor 2 from the outside")
-        }
+        (Room::Floor(from), Room::Floor(to)) if from == to => Err("there are no edges inside a floor"),
+        (Room::Floor(2), Room::Floor(1)) if kind != Kind::Dev => Err("Redis reaches floor 2 from the outside"),
         (Room::Floor(_), Room::Floor(_)) => Ok(()),
     }
 }
@@ -218,14 +199,7 @@ fn check_core(metadata: &Metadata, violations: &mut Vec<String>) {
         if NOT_UNDER_CORE.contains(&name) {
             violations.push(format!("{CORE}: {name} is in its dependency tree"));
         }
-        open.extend(
-            metadata
-                .edges
-                .get(id)
-                .into_iter()
-                .flatten()
-                .map(String::as_str),
-        );
+        open.extend(metadata.edges.get(id).into_iter().flatten().map(String::as_str));
     }
 }
 

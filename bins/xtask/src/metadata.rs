@@ -63,9 +63,8 @@ impl Metadata {
         let mut metadata = Self::parse(&text)?;
         for package in &mut metadata.members {
             let path = workspace.root().join(&package.folder).join("Cargo.toml");
-            package.manifest = std::fs::read_to_string(&path).map_err(|error| {
-                Failure::new(format!("{} cannot be read: {error}", path.display()))
-            })?;
+            package.manifest = std::fs::read_to_string(&path)
+                .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))?;
         }
         Ok(metadata)
     }
@@ -76,8 +75,8 @@ impl Metadata {
     ///
     /// Returns a failure when a field is missing.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        let json: Value = serde_json::from_str(text)
-            .map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
+        let json: Value =
+            serde_json::from_str(text).map_err(|error| Failure::new(format!("cargo metadata: {error}")))?;
         read(&json).ok_or_else(|| Failure::new("cargo metadata has another shape than expected"))
     }
 }
@@ -104,10 +103,7 @@ fn read(json: &Value) -> Option<Metadata> {
         }
     }
     for node in json.get("resolve")?.get("nodes")?.as_array()? {
-        let edges = metadata
-            .edges
-            .entry(node.get("id")?.as_str()?.to_owned())
-            .or_default();
+        let edges = metadata.edges.entry(node.get("id")?.as_str()?.to_owned()).or_default();
         for dependency in node.get("deps")?.as_array()? {
             let kinds = dependency.get("dep_kinds")?.as_array()?;
             if kinds.iter().any(|kind| read_kind(kind) != Kind::Dev) {
@@ -120,12 +116,7 @@ fn read(json: &Value) -> Option<Metadata> {
 
 fn read_package(json: &Value, root: &Path) -> Option<Package> {
     let manifest = Path::new(json.get("manifest_path")?.as_str()?);
-    let folder = manifest
-        .parent()?
-        .strip_prefix(root)
-        .ok()?
-        .to_str()?
-        .replace('\\', "/");
+    let folder = manifest.parent()?.strip_prefix(root).ok()?.to_str()?.replace('\\', "/");
     let mut package = Package {
         id: json.get("id")?.as_str()?.to_owned(),
         name: json.get("name")?.as_str()?.to_owned(),
@@ -143,13 +134,8 @@ fn read_package(json: &Value, root: &Path) -> Option<Package> {
         package.features.insert(feature.clone(), texts(on)?);
     }
     for target in json.get("targets")?.as_array()? {
-        if texts(target.get("kind")?)?
-            .iter()
-            .any(|kind| kind == "bench")
-        {
-            package
-                .benches
-                .push(target.get("name")?.as_str()?.to_owned());
+        if texts(target.get("kind")?)?.iter().any(|kind| kind == "bench") {
+            package.benches.push(target.get("name")?.as_str()?.to_owned());
         }
     }
     Some(package)

@@ -68,12 +68,7 @@ const STEPS: [Step; 7] = [
 ];
 
 /// These are never shipped. Their licenses and sources count, a second version of a crate does not.
-const NOT_SHIPPED: [&str; 4] = [
-    "gatewayz-tests",
-    "gatewayz-benches",
-    "gatewayz-testkit",
-    "xtask",
-];
+const NOT_SHIPPED: [&str; 4] = ["gatewayz-tests", "gatewayz-benches", "gatewayz-testkit", "xtask"];
 
 /// Runs every step.
 ///
@@ -92,12 +87,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool, ci: bool) -> Result<(
         verdict: Verdict::Passed,
         took: watch.read(),
     }];
-    pass(
-        SOURCES.iter().chain(&STEPS),
-        &context,
-        keep_going || ci,
-        &mut lines,
-    );
+    pass(SOURCES.iter().chain(&STEPS), &context, keep_going || ci, &mut lines);
     close(&lines)
 }
 
@@ -108,15 +98,7 @@ pub(crate) fn run(workspace: &Workspace, keep_going: bool, ci: bool) -> Result<(
 /// Returns a failure that names the steps that failed.
 pub(crate) fn tidy(workspace: &Workspace) -> Result<(), Failure> {
     let mut lines = Vec::new();
-    pass(
-        &SOURCES,
-        &Context {
-            workspace,
-            ci: false,
-        },
-        true,
-        &mut lines,
-    );
+    pass(&SOURCES, &Context { workspace, ci: false }, true, &mut lines);
     close(&lines)
 }
 
@@ -199,14 +181,7 @@ fn lints(context: &Context<'_>) -> Result<Verdict, Failure> {
 
 fn tests(context: &Context<'_>) -> Result<Verdict, Failure> {
     let profile = if context.ci { "ci" } else { "default" };
-    let args = [
-        "nextest",
-        "run",
-        "--workspace",
-        "--all-features",
-        "--profile",
-        profile,
-    ];
+    let args = ["nextest", "run", "--workspace", "--all-features", "--profile", profile];
     let mut command = context.workspace.cargo(&args);
     if context.ci {
         command.env("CI", "true");
@@ -219,10 +194,9 @@ fn doc_tests(context: &Context<'_>) -> Result<Verdict, Failure> {
 }
 
 fn docs(context: &Context<'_>) -> Result<Verdict, Failure> {
-    let mut command =
-        context
-            .workspace
-            .cargo(&["doc", "--no-deps", "--workspace", "--all-features"]);
+    let mut command = context
+        .workspace
+        .cargo(&["doc", "--no-deps", "--workspace", "--all-features"]);
     process::run(command.env("RUSTDOCFLAGS", "-Dwarnings")).map(|()| Verdict::Passed)
 }
 

@@ -54,10 +54,7 @@ pub(crate) fn run_within(command: &mut Command, limit: Duration) -> Result<(), F
             Ok(None) if watch.read() < limit => pause(),
             Ok(None) => {
                 stop(&mut child);
-                return Err(Failure::new(format!(
-                    "`{}` took longer than {limit:?}",
-                    line(command)
-                )));
+                return Err(Failure::new(format!("`{}` took longer than {limit:?}", line(command))));
             }
             Err(error) => {
                 stop(&mut child);
@@ -107,10 +104,7 @@ fn judge(command: &Command, status: ExitStatus) -> Result<(), Failure> {
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::new(format!(
-            "`{}` ended with {status}",
-            line(command)
-        )))
+        Err(Failure::new(format!("`{}` ended with {status}", line(command))))
     }
 }
 
@@ -121,12 +115,7 @@ fn lost(command: &Command, error: &std::io::Error) -> Failure {
 /// Returns the command as one would type it: only the file name of the program.
 fn line(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
-    let mut words = vec![
-        program
-            .file_name()
-            .unwrap_or(command.get_program())
-            .to_string_lossy(),
-    ];
+    let mut words = vec![program.file_name().unwrap_or(command.get_program()).to_string_lossy()];
     words.extend(command.get_args().map(std::ffi::OsStr::to_string_lossy));
     words.join(" ")
 }
@@ -141,19 +130,14 @@ mod tests {
     #[test]
     fn a_failing_program_is_a_failure() {
         let failure = run(Command::new("sh").args(["-c", "exit 3"])).unwrap_err();
-        assert_eq!(
-            failure.to_string(),
-            "`sh -c exit 3` ended with exit status: 3"
-        );
+        assert_eq!(failure.to_string(), "`sh -c exit 3` ended with exit status: 3");
     }
 
     #[test]
     fn a_missing_program_is_a_failure() {
         let failure = run(&mut Command::new("/nowhere/no-such-program")).unwrap_err();
         assert!(
-            failure
-                .to_string()
-                .starts_with("`no-such-program` cannot run: "),
+            failure.to_string().starts_with("`no-such-program` cannot run: "),
             "{failure}"
         );
     }
@@ -163,10 +147,7 @@ mod tests {
         let limit = Duration::from_millis(50);
         let failure = run_within(Command::new("sleep").arg("600"), limit).unwrap_err();
         assert_eq!(failure.to_string(), "`sleep 600` took longer than 50ms");
-        assert_eq!(
-            run_within(&mut Command::new("true"), Duration::from_secs(60)),
-            Ok(())
-        );
+        assert_eq!(run_within(&mut Command::new("true"), Duration::from_secs(60)), Ok(()));
     }
 
     #[test]

@@ -33,18 +33,13 @@ impl PrivateRedis {
     pub(crate) fn start() -> Result<Self, Failure> {
         let server = tools::redis_server()?;
         for try_idx in 0..TRIES {
-            let folder =
-                std::env::temp_dir().join(format!("xtask-redis-{}-{try_idx}", std::process::id()));
-            let redis = Self::spawn(&server, folder)
-                .map_err(|error| Failure::new(format!("redis: {error}")))?;
+            let folder = std::env::temp_dir().join(format!("xtask-redis-{}-{try_idx}", std::process::id()));
+            let redis = Self::spawn(&server, folder).map_err(|error| Failure::new(format!("redis: {error}")))?;
             if let Some(redis) = redis.wait() {
                 return Ok(redis);
             }
         }
-        Err(Failure::new(format!(
-            "{} does not come up",
-            server.display()
-        )))
+        Err(Failure::new(format!("{} does not come up", server.display())))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -56,24 +51,12 @@ impl PrivateRedis {
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let child = Command::new(server)
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args([
-                "--save",
-                "",
-                "--appendonly",
-                "no",
-                "--daemonize",
-                "no",
-                "--dir",
-            ])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
             .arg(&folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        Ok(Self {
-            child,
-            folder,
-            address,
-        })
+        Ok(Self { child, folder, address })
     }
 
     /// Returns the server once it answers, or nothing when it ended or stays silent.

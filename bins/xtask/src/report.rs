@@ -47,18 +47,12 @@ pub(crate) struct Line {
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a command-line tool times real processes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a command-line tool times real processes")]
     pub(crate) fn start() -> Self {
         Self(Instant::now())
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a command-line tool times real processes"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "a command-line tool times real processes")]
     pub(crate) fn read(&self) -> Duration {
         self.0.elapsed()
     }
@@ -81,19 +75,10 @@ pub(crate) fn header(name: &str) {
 
 /// Returns the table of all steps, and the closing line with the counts.
 pub(crate) fn table(lines: &[Line]) -> String {
-    let width = lines
-        .iter()
-        .map(|line| line.name.len())
-        .max()
-        .unwrap_or_default();
+    let width = lines.iter().map(|line| line.name.len()).max().unwrap_or_default();
     let mut text = String::new();
     let (mut passed, mut failed, mut skipped) = (0, 0, 0);
-    for Line {
-        name,
-        verdict,
-        took,
-    } in lines
-    {
+    for Line { name, verdict, took } in lines {
         let word = match verdict {
             Verdict::Passed => {
                 passed += 1;
@@ -108,10 +93,7 @@ pub(crate) fn table(lines: &[Line]) -> String {
                 "FAILED".to_owned()
             }
         };
-        text.push_str(&format!(
-            "{name:width$}  {:>7.1} s  {word}\n",
-            took.as_secs_f64()
-        ));
+        text.push_str(&format!("{name:width$}  {:>7.1} s  {word}\n", took.as_secs_f64()));
     }
     text.push_str(&format!("steps: {passed} passed, {failed} failed"));
     if skipped > 0 {

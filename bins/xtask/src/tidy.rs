@@ -12,10 +12,7 @@ const FOLDERS: [&str; 4] = ["crates", "bins", "tests", "benches"];
 
 /// What must not stand in the code of any file. Comments may speak of it.
 const NOT_IN_CODE: [(&str, &str); 5] = [
-    (
-        "#[ignore",
-        "an ignored test tests nothing: fix it or delete it",
-    ),
+    ("#[ignore", "an ignored test tests nothing: fix it or delete it"),
     ("#[allow(", "say `#[expect(.., reason = \"..\")]`"),
     ("#![allow(", "say `#![expect(.., reason = \"..\")]`"),
     ("todo!(", "do it, or file an issue"),
@@ -45,10 +42,7 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, Failure> {
 
 fn check_folder(root: &Path, folder: &Path, violations: &mut Vec<String>) -> Result<(), Failure> {
     for path in entries(folder)? {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
             if !matches!(name, "fuzz" | "target") {
                 check_folder(root, &path, violations)?;
@@ -69,9 +63,7 @@ fn check_crate(root: &Path, package: &Path, violations: &mut Vec<String>) -> Res
     if !lib.is_file() {
         violations.push(format!("{name}: has no src/lib.rs"));
     } else if !starts_with_docs(&read(&lib)?) {
-        violations.push(format!(
-            "{name}/src/lib.rs: does not start with its documentation"
-        ));
+        violations.push(format!("{name}/src/lib.rs: does not start with its documentation"));
     }
     Ok(())
 }
@@ -138,27 +130,19 @@ fn is_test(path: &str) -> bool {
 /// Returns the number of lines before the unit tests at the end of the file.
 fn lines_without_tests(text: &str) -> usize {
     let lines: Vec<_> = text.lines().collect();
-    let tests = lines
-        .windows(2)
-        .position(|two| two == ["#[cfg(test)]", "mod tests {"]);
+    let tests = lines.windows(2).position(|two| two == ["#[cfg(test)]", "mod tests {"]);
     tests.unwrap_or(lines.len())
 }
 
 fn entries(folder: &Path) -> Result<Vec<std::path::PathBuf>, Failure> {
-    let read = || -> std::io::Result<Vec<_>> {
-        std::fs::read_dir(folder)?
-            .map(|entry| Ok(entry?.path()))
-            .collect()
-    };
-    let mut paths = read()
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", folder.display())))?;
+    let read = || -> std::io::Result<Vec<_>> { std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect() };
+    let mut paths = read().map_err(|error| Failure::new(format!("{} cannot be read: {error}", folder.display())))?;
     paths.sort();
     Ok(paths)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
+    std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{} cannot be read: {error}", path.display())))
 }
 
 fn relative(root: &Path, path: &Path) -> String {

@@ -56,11 +56,7 @@ impl Tool {
         match self {
             Self::Redis => REDIS.iter().find_map(|name| find(name, &path_folders())),
             Self::Postgres => {
-                let folders = [
-                    path_folders(),
-                    postgres_folders(Path::new("/usr/lib/postgresql")),
-                ]
-                .concat();
+                let folders = [path_folders(), postgres_folders(Path::new("/usr/lib/postgresql"))].concat();
                 find("initdb", &folders)?;
                 find("postgres", &folders)
             }
@@ -76,11 +72,7 @@ impl Tool {
 ///
 /// Returns a failure that says what to install, in one line, when this machine offers no way to do it.
 pub(crate) fn prepare(workspace: &Workspace, tools: &[Tool]) -> Result<(), Failure> {
-    let missing: Vec<Tool> = tools
-        .iter()
-        .copied()
-        .filter(|tool| tool.find().is_none())
-        .collect();
+    let missing: Vec<Tool> = tools.iter().copied().filter(|tool| tool.find().is_none()).collect();
     let (packages, crates) = plan(&missing, can_apt())?;
     if !packages.is_empty() {
         install_packages(&packages)?;
@@ -88,19 +80,12 @@ pub(crate) fn prepare(workspace: &Workspace, tools: &[Tool]) -> Result<(), Failu
     for package in crates {
         let mut command = workspace.cargo(&["install", "--locked", package]);
         // The program is built apart from the workspace: its settings are none of ours.
-        process::run(
-            command
-                .env_remove("CARGO_TARGET_DIR")
-                .env_remove("RUSTFLAGS"),
-        )?;
+        process::run(command.env_remove("CARGO_TARGET_DIR").env_remove("RUSTFLAGS"))?;
     }
     for tool in tools {
-        let path = tool.find().ok_or_else(|| {
-            Failure::new(format!(
-                "{} was installed, and still is not found",
-                tool.name()
-            ))
-        })?;
+        let path = tool
+            .find()
+            .ok_or_else(|| Failure::new(format!("{} was installed, and still is not found", tool.name())))?;
         say(&format!("{}: {}", tool.name(), path.display()));
     }
     Ok(())
@@ -123,10 +108,7 @@ pub(crate) fn has_subcommand(name: &str) -> bool {
 }
 
 /// Returns the Debian packages and the crates to install.
-fn plan(
-    missing: &[Tool],
-    can_apt: bool,
-) -> Result<(Vec<&'static str>, Vec<&'static str>), Failure> {
+fn plan(missing: &[Tool], can_apt: bool) -> Result<(Vec<&'static str>, Vec<&'static str>), Failure> {
     let (mut packages, mut crates, mut by_hand) = (Vec::new(), Vec::new(), Vec::new());
     for tool in missing {
         match tool.source() {
@@ -176,12 +158,8 @@ impl NoServices {
             std::fs::write(path, "#!/bin/sh\nexit 101\n")?;
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
         };
-        write().map_err(|error| {
-            Failure::new(format!("{} cannot be written: {error}", path.display()))
-        })?;
-        Ok(Self {
-            written: Some(path),
-        })
+        write().map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
+        Ok(Self { written: Some(path) })
     }
 }
 
@@ -195,9 +173,7 @@ impl Drop for NoServices {
 
 fn can_apt() -> bool {
     let is_root = std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0);
-    is_root
-        && Path::new("/etc/debian_version").exists()
-        && find("apt-get", &path_folders()).is_some()
+    is_root && Path::new("/etc/debian_version").exists() && find("apt-get", &path_folders()).is_some()
 }
 
 fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
@@ -208,8 +184,7 @@ fn find(name: &str, folders: &[PathBuf]) -> Option<PathBuf> {
 }
 
 fn is_program(path: &Path) -> bool {
-    std::fs::metadata(path)
-        .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 
 fn path_folders() -> Vec<PathBuf> {
@@ -219,8 +194,7 @@ fn path_folders() -> Vec<PathBuf> {
 
 /// Returns the folders where cargo looks for its subcommands.
 fn cargo_folders() -> Vec<PathBuf> {
-    let home =
-        |name: &str, below: &str| std::env::var_os(name).map(|home| Path::new(&home).join(below));
+    let home = |name: &str, below: &str| std::env::var_os(name).map(|home| Path::new(&home).join(below));
     let mut folders = path_folders();
     folders.extend(home("CARGO_HOME", "bin").or_else(|| home("HOME", ".cargo/bin")));
     folders
@@ -240,11 +214,7 @@ fn postgres_folders(root: &Path) -> Vec<PathBuf> {
         })
         .collect();
     versions.sort();
-    versions
-        .into_iter()
-        .rev()
-        .map(|(_, folder)| folder)
-        .collect()
+    versions.into_iter().rev().map(|(_, folder)| folder).collect()
 }
 
 #[cfg(test)]
@@ -258,10 +228,7 @@ mod tests {
         let (packages, crates) = plan(&ALL, true).unwrap();
         assert_eq!(packages, ["redis-server", "redis-sentinel", "postgresql"]);
         assert_eq!(crates, ["cargo-nextest@0.9.143", "cargo-deny@0.20.2"]);
-        assert_eq!(
-            plan(&[Tool::Postgres], true).unwrap(),
-            (vec!["postgresql"], vec![])
-        );
+        assert_eq!(plan(&[Tool::Postgres], true).unwrap(), (vec!["postgresql"], vec![]));
         assert_eq!(plan(&[], false).unwrap(), (vec![], vec![]));
     }
 
@@ -271,10 +238,7 @@ mod tests {
             plan(&ALL, false).unwrap_err().to_string(),
             "install redis-server (or valkey-server) and PostgreSQL (initdb and postgres), and start again"
         );
-        assert_eq!(
-            plan(&[Tool::Deny], false).unwrap(),
-            (vec![], vec!["cargo-deny@0.20.2"])
-        );
+        assert_eq!(plan(&[Tool::Deny], false).unwrap(), (vec![], vec!["cargo-deny@0.20.2"]));
     }
 
     #[test]
@@ -294,10 +258,7 @@ mod tests {
         }
         let folders = postgres_folders(&root);
         std::fs::remove_dir_all(&root).unwrap();
-        assert_eq!(
-            folders,
-            [root.join("16/bin"), root.join("15/bin"), root.join("9/bin")]
-        );
+        assert_eq!(folders, [root.join("16/bin"), root.join("15/bin"), root.join("9/bin")]);
         assert!(postgres_folders(Path::new("/nowhere")).is_empty());
     }
 }

@@ -20,9 +20,8 @@ impl Workspace {
     ///
     /// Returns a failure when cargo did not start it.
     pub(crate) fn find() -> Result<Self, Failure> {
-        let package = std::env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| {
-            Failure::new("start this with `cargo xtask`: it needs cargo's environment")
-        })?;
+        let package = std::env::var_os("CARGO_MANIFEST_DIR")
+            .ok_or_else(|| Failure::new("start this with `cargo xtask`: it needs cargo's environment"))?;
         let root = Path::new(&package)
             .ancestors()
             .nth(2)

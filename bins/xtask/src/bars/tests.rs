@@ -163,10 +163,7 @@ fn a_measurement_that_is_no_number_misses() {
         limit,
     };
     for limit in [at_most(1.4), at_least(1.4), Limit::Millis(1.0)] {
-        assert_eq!(
-            bar(limit).hold(|_| Some(broken)).unwrap().verdict,
-            Verdict::Missed
-        );
+        assert_eq!(bar(limit).hold(|_| Some(broken)).unwrap().verdict, Verdict::Missed);
     }
 }
 

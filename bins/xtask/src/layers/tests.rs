@@ -60,12 +60,7 @@ fn check_edge(from: &str, to: &str, kind: Kind, expect: &[&str]) {
 
 #[test]
 fn edges_down_hold() {
-    check_edge(
-        "crates/cache-redis",
-        "gatewayz-cache-core",
-        Kind::Normal,
-        &[],
-    );
+    check_edge("crates/cache-redis", "gatewayz-cache-core", Kind::Normal, &[]);
     check_edge("crates/catalog", "gatewayz-cache-core", Kind::Normal, &[]);
     check_edge("crates/store", "gatewayz-catalog", Kind::Normal, &[]);
     check_edge("bins/gatewayz", "gatewayz-cache-redis", Kind::Normal, &[]);
@@ -78,24 +73,9 @@ fn edges_down_hold() {
 #[test]
 fn edges_that_climb_fail() {
     let climbs = &["gatewayz-cache-core -> gatewayz-cache-redis: the edge climbs"];
-    check_edge(
-        "crates/cache-core",
-        "gatewayz-cache-redis",
-        Kind::Normal,
-        climbs,
-    );
-    check_edge(
-        "crates/cache-core",
-        "gatewayz-cache-redis",
-        Kind::Build,
-        climbs,
-    );
-    check_edge(
-        "crates/cache-core",
-        "gatewayz-cache-redis",
-        Kind::Dev,
-        climbs,
-    );
+    check_edge("crates/cache-core", "gatewayz-cache-redis", Kind::Normal, climbs);
+    check_edge("crates/cache-core", "gatewayz-cache-redis", Kind::Build, climbs);
+    check_edge("crates/cache-core", "gatewayz-cache-redis", Kind::Dev, climbs);
     check_edge(
         "crates/store",
         "gatewayz",
@@ -115,8 +95,7 @@ fn edges_inside_a_floor_fail() {
 
 #[test]
 fn floor_two_does_not_know_redis() {
-    let known =
-        &["gatewayz-health -> gatewayz-cache-redis: Redis reaches floor 2 from the outside"];
+    let known = &["gatewayz-health -> gatewayz-cache-redis: Redis reaches floor 2 from the outside"];
     check_edge("crates/health", "gatewayz-cache-redis", Kind::Normal, known);
 }
 
@@ -129,21 +108,16 @@ fn the_testkit_is_not_shipped() {
 
 #[test]
 fn nobody_depends_on_what_stands_outside() {
-    let nobody =
-        &["gatewayz-store -> gatewayz-tests: nobody depends on xtask, the tests or the benches"];
+    let nobody = &["gatewayz-store -> gatewayz-tests: nobody depends on xtask, the tests or the benches"];
     check_edge("crates/store", "gatewayz-tests", Kind::Dev, nobody);
-    let outside =
-        &["xtask -> gatewayz-cache-core: xtask stands outside the workspace that it checks"];
+    let outside = &["xtask -> gatewayz-cache-core: xtask stands outside the workspace that it checks"];
     check_edge("bins/xtask", "gatewayz-cache-core", Kind::Normal, outside);
 }
 
 #[test]
 fn a_package_in_no_room_fails() {
     let lost = package("crates/helpers", Vec::new());
-    check_package(
-        lost,
-        &["gatewayz-helpers: no floor names the folder crates/helpers"],
-    );
+    check_package(lost, &["gatewayz-helpers: no floor names the folder crates/helpers"]);
 }
 
 #[test]
@@ -190,9 +164,7 @@ fn fakes_that_are_shipped_fail() {
 
     let feature = |name: &str, on: &str| {
         let mut changed = package("crates/store", Vec::new());
-        changed
-            .features
-            .insert(name.to_owned(), vec![on.to_owned()]);
+        changed.features.insert(name.to_owned(), vec![on.to_owned()]);
         changed
     };
     let default = &["gatewayz-store: the feature `default` turns on `test-util`"];
@@ -218,11 +190,7 @@ fn a_client_deep_under_the_core_fails() {
         ("middle", "hyper"),
         ("hyper", "middle"),
     ] {
-        metadata
-            .edges
-            .entry(from.to_owned())
-            .or_default()
-            .insert(to.to_owned());
+        metadata.edges.entry(from.to_owned()).or_default().insert(to.to_owned());
     }
     assert_eq!(
         check(&metadata),
@@ -232,10 +200,7 @@ fn a_client_deep_under_the_core_fails() {
 
 #[test]
 fn a_workspace_without_the_core_fails() {
-    assert_eq!(
-        check(&Metadata::default()),
-        ["gatewayz-cache-core is missing"]
-    );
+    assert_eq!(check(&Metadata::default()), ["gatewayz-cache-core is missing"]);
 }
 
 #[test]

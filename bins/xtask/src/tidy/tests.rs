@@ -43,10 +43,7 @@ impl Drop for Tree {
 fn a_good_tree_holds() {
     Tree::new("good").check(&[]);
     Tree::new("attribute")
-        .write(
-            "crates/good/src/lib.rs",
-            "#![doc = include_str!(\"../README.md\")]",
-        )
+        .write("crates/good/src/lib.rs", "#![doc = include_str!(\"../README.md\")]")
         .check(&[]);
 }
 
@@ -80,8 +77,7 @@ fn check_line(name: &str, line: &str, expect: &[&str]) {
 
 #[test]
 fn words_that_hide_work_fail() {
-    let ignored =
-        &["bins/a/src/main.rs:2: `#[ignore`: an ignored test tests nothing: fix it or delete it"];
+    let ignored = &["bins/a/src/main.rs:2: `#[ignore`: an ignored test tests nothing: fix it or delete it"];
     check_line("ignore", "#[ignore]", ignored);
     check_line("ignore-why", "#[test] #[ignore = \"slow\"]", ignored);
     let allowed = &["bins/a/src/main.rs:2: `#[allow(`: say `#[expect(.., reason = \"..\")]`"];
@@ -101,17 +97,9 @@ fn words_that_hide_work_fail() {
 #[test]
 fn words_in_comments_and_quotes_hold() {
     check_line("comment", "// no #[ignore], no todo!()", &[]);
-    check_line(
-        "quote",
-        "let a = \"\\\" #[allow(\"; let b = '\"'; let c = '\"';",
-        &[],
-    );
+    check_line("quote", "let a = \"\\\" #[allow(\"; let b = '\"'; let c = '\"';", &[]);
     let after = &["bins/a/src/main.rs:2: `todo!(`: do it, or file an issue"];
-    check_line(
-        "after",
-        "let url = \"http://a\"; let quote = '\"'; todo!()",
-        after,
-    );
+    check_line("after", "let url = \"http://a\"; let quote = '\"'; todo!()", after);
 }
 
 #[test]
@@ -133,9 +121,7 @@ fn long_files_fail_and_their_tests_do_not_count() {
         .write("crates/good/src/a/tests.rs", &lines)
         .check(&[]);
     let tested = format!("//\n#[cfg(test)]\nmod tests {{\n{lines}}}\n");
-    Tree::new("tested")
-        .write("benches/a.rs", &tested)
-        .check(&[]);
+    Tree::new("tested").write("benches/a.rs", &tested).check(&[]);
 }
 
 #[test]
