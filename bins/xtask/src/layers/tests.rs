@@ -68,6 +68,7 @@ fn edges_down_hold() {
     check_edge("crates/db-cache", "gatewayz-cache-redis", Kind::Dev, &[]);
     check_edge("crates/testkit", "gatewayz-cache-core", Kind::Normal, &[]);
     check_edge("tests", "gatewayz-testkit", Kind::Normal, &[]);
+    check_edge("crates/cache-redis", "gatewayz-cache-redis", Kind::Dev, &[]);
 }
 
 #[test]
