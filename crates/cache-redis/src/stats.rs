@@ -140,6 +140,16 @@ impl End {
     }
 }
 
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        if fault.kind.is_refusal() {
+            Self::Refused
+        } else {
+            Self::Unreachable
+        }
+    }
+}
+
 const OUTCOMES: [&str; 5] = ["ok", "refused", "timeout", "unavailable", "backpressure"];
 /// How often one kind of refusal is warned of.
 const WARN_EVERY: Duration = Duration::from_secs(60);

@@ -157,3 +157,27 @@ async fn a_failover_brings_nothing_back() -> Outcome {
     assert_all_expire(group.replica()).await;
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_loses_the_primary_of_the_control_plane() -> Outcome {
+    let cluster = RedisCluster::with_replicas(3).await?;
+    let (a, b) = (
+        Peer::attached(config(&cluster.url())).await,
+        Peer::attached(config(&cluster.url())).await,
+    );
+    let k = key("models:provider:x");
+    a.fill(&k, "[1]").await;
+    b.sink.hold(&k.name);
+    let epoch = a.stats().epoch;
+    cluster.owner("{gatewayz}:epoch").await?.kill().await?;
+    for peer in [&a, &b] {
+        let moved = || peer.is_attached() && peer.stats().epoch != epoch;
+        peer.until("attached to the new primary", FAILOVER, moved).await;
+    }
+    assert!(!b.sink.holds(&k.name));
+    assert_eq!(a.tier.invalidate(&names(&[&k.name])).await, Propagation::Acknowledged);
+    assert_eq!(b.get(&k).await, None);
+    a.fill(&k, "[2]").await;
+    assert_eq!(b.get(&k).await.as_deref(), Some("[2]"));
+    Ok(())
+}
