@@ -1,7 +1,11 @@
 //! One fill, from the miss to the landing: shared tier, fill lease, source, and what may be kept of the result.
 
+mod convert;
+mod insert;
+mod look;
+
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -10,30 +14,23 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout};
 
+use self::convert::{decode, encode};
+pub(crate) use self::{insert::insert, look::look_shared};
 use crate::{
-    cache::{Core, Lead, Outcome, Purpose, Shared, Turn, bump},
+    cache::{Core, Lead, Outcome, Shared, bump},
     clock::Tick,
-    codec::CodecError,
     entry::{Lifetime, Origin, stored_age},
     flight::FlightId,
-    invalidation::Invalidation,
     key::CacheKey,
     keyspace::LocalMode,
     loader::{LoadError, Loaded, Loader},
     lookup::{CacheStatus, Lookup},
-    node::Node,
-    tier::{
-        Acquired, FillLease, Filled, Intent, LocalTier, Propagation, SharedError, SharedHandle, SharedKey, SharedTier,
-        Stored,
-    },
+    tier::{Acquired, FillLease, Filled, Intent, LocalTier, SharedError, SharedHandle, SharedKey, SharedTier, Stored},
 };
 
 /// How soon a waiter asks again for another node's fill whose notice got lost; doubled up to the second.
 const FIRST_POLL: Duration = Duration::from_millis(10);
 const LAST_POLL: Duration = Duration::from_millis(100);
-
-/// From this size on, values are encoded and decoded away from the runtime's own threads.
-const LARGE: usize = 256 << 10;
 
 /// What a flight brought.
 #[derive(Debug)]
@@ -432,204 +429,4 @@ impl<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Drop for Flight<
     fn drop(&mut self) {
         self.core.flights.land(&self.key, self.id);
     }
-}
-
-/// Looks for a value in the shared tier without ever asking the source, and takes it into memory.
-pub(crate) async fn look_shared<K, V, L>(core: &Arc<Core<K, V, L>>, key: &K) -> Option<Lookup<V>>
-where
-    K: CacheKey,
-    V: Send + Sync + 'static,
-    L: LocalTier<K, V>,
-{
-    let found = match &core.shared {
-        Some(shared) => {
-            // Registered before asking, so that an invalidation in between keeps the value out of memory.
-            match core.join(key, Purpose::Look) {
-                Turn::Lead(lead) => {
-                    lead.landing.begin();
-                    let flight = Flight::new(Arc::clone(core), key.clone(), lead.id, Intent::Fill);
-                    flight.look(shared, &core.shared_key(key)).await.ok().flatten()
-                }
-                // A fill is under way: look past it, keep nothing.
-                Turn::Wait(_) => peek_shared(core, shared, key).await,
-            }
-        }
-        None => None,
-    };
-    if let Some(landed) = found {
-        bump(&core.tally.shared_hits);
-        return Some(Lookup::new(landed.value, landed.status, landed.born, core.time.now()));
-    }
-    // Memory last, for keyspaces that ask it last.
-    let lookup = core.servable(key);
-    match &lookup {
-        Some(lookup) => core.count(lookup.status),
-        None => bump(&core.tally.misses),
-    }
-    lookup
-}
-
-/// Reads the shared tier for one reader, keeping nothing.
-async fn peek_shared<K, V, L>(core: &Core<K, V, L>, shared: &Shared<V>, key: &K) -> Option<Landed<V>>
-where
-    K: CacheKey,
-    V: Send + Sync + 'static,
-    L: LocalTier<K, V>,
-{
-    let stored = shared.tier.get(&core.shared_key(key)).await.ok().flatten()?;
-    let value = decode(shared, &stored).await.ok()?;
-    let born = core.time.now().before(stored_age(&stored, core.time.wall()));
-    Some(Landed {
-        value,
-        born,
-        status: CacheStatus::SharedHit,
-    })
-}
-
-/// Counts, while it lives, how often a key is forgotten in this node.
-struct Watch<'a, K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> {
-    core: &'a Core<K, V, L>,
-    key: &'a K,
-    before: u64,
-}
-
-impl<'a, K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Watch<'a, K, V, L> {
-    fn new(core: &'a Core<K, V, L>, key: &'a K) -> Self {
-        Self {
-            core,
-            key,
-            before: core.flights.watch(key),
-        }
-    }
-
-    fn count(&self) -> u64 {
-        self.core.flights.forgotten(self.key) - self.before
-    }
-}
-
-impl<K: CacheKey, V: Send + Sync + 'static, L: LocalTier<K, V>> Drop for Watch<'_, K, V, L> {
-    fn drop(&mut self) {
-        self.core.flights.unwatch(self.key);
-    }
-}
-
-/// Replaces a value: all nodes forget the old one, then the new one is stored unless the key was invalidated since.
-pub(crate) async fn insert<K, V, L>(core: &Arc<Core<K, V, L>>, node: &Node, key: K, value: Arc<V>) -> Propagation
-where
-    K: CacheKey,
-    V: Send + Sync + 'static,
-    L: LocalTier<K, V>,
-{
-    let name = core.shared_key(&key);
-    let born = core.time.now();
-    let fresh = Fresh {
-        value: Some(value),
-        lifetime: core.lifetime(true, None),
-        born,
-    };
-    let invalidation = Invalidation::new().key(&core.keyspace, &key);
-
-    let watch = Watch::new(core, &key);
-    let (propagation, lease) = node.claim(&name, invalidation, core.keyspace.policy.fill_term).await;
-    let lead = core.lead(&key);
-    lead.landing.begin();
-    let flight = Flight::new(Arc::clone(core), key.clone(), lead.id, Intent::Refresh);
-    // Our own claim makes this node forget the key once before it is told and once when it is. Whatever is more was
-    // another's invalidation, in the time in which we had no seat that it could have taken.
-    let own = if node.shared().is_some() { 2 } else { 1 };
-    let overtaken = watch.count() != own;
-
-    let encoded = match &core.shared {
-        Some(shared) => encode(shared, fresh.value.as_ref())
-            .await
-            .unwrap_or_else(|_unencodable| {
-                bump(&core.tally.errors);
-                None
-            }),
-        None => None,
-    };
-    let filled = match (node.shared(), lease, encoded.clone()) {
-        (Some(tier), Some(lease), Some(payload)) => {
-            let stored = Stored {
-                payload: Some(payload),
-                source_time: core.time.wall().before(core.time.now().since(born)),
-                ttl: fresh.lifetime.ttl,
-                stale: fresh.lifetime.stale,
-            };
-            tier.fill(&name, lease, stored).await.ok()
-        }
-        (Some(tier), Some(lease), None) => {
-            flight.release(tier, &name, lease).await;
-            None
-        }
-        _ => None,
-    };
-    let keep = match filled {
-        Some(Filled::Stored) => true,
-        Some(Filled::Fenced) => false,
-        // Nothing in the shared tier vouches for it: it is kept in this node's memory if nobody came in between.
-        None => !overtaken,
-    };
-    if keep {
-        flight.keep(&fresh, encoded.as_ref());
-    } else {
-        bump(&core.tally.fenced);
-    }
-    drop(flight);
-    // Readers that joined meanwhile hear of a value that was kept; otherwise the flight gives way to theirs.
-    if keep {
-        lead.runway.send_replace(Some(Ok(fresh.landed(CacheStatus::Fill))));
-    }
-    propagation
-}
-
-async fn encode<V: Send + Sync + 'static>(
-    shared: &Shared<V>,
-    value: Option<&Arc<V>>,
-) -> Result<Option<Bytes>, CodecError> {
-    let Some(value) = value else { return Ok(None) };
-    // The values of a keyspace are alike, so the last one tells what to expect of this one.
-    let encoded = if shared.last_len.load(Ordering::Relaxed) < LARGE {
-        guard(|| shared.codec.encode(value))?
-    } else {
-        let (codec, value) = (Arc::clone(&shared.codec), Arc::clone(value));
-        off_thread(move || codec.encode(&value)).await?
-    };
-    shared.last_len.store(encoded.len(), Ordering::Relaxed);
-    Ok(Some(encoded))
-}
-
-async fn decode<V: Send + Sync + 'static>(shared: &Shared<V>, stored: &Stored) -> Result<Option<Arc<V>>, CodecError> {
-    let Some(payload) = &stored.payload else {
-        return Ok(None);
-    };
-    shared.last_len.store(payload.len(), Ordering::Relaxed);
-    if payload.len() < LARGE {
-        return guard(|| shared.codec.decode(payload)).map(|value| Some(Arc::new(value)));
-    }
-    let (codec, payload) = (Arc::clone(&shared.codec), payload.clone());
-    off_thread(move || codec.decode(&payload))
-        .await
-        .map(|value| Some(Arc::new(value)))
-}
-
-/// A codec that panics cannot read or write the value: that is all the callers need to know.
-fn guard<T>(work: impl FnOnce() -> Result<T, CodecError>) -> Result<T, CodecError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| Err(Arc::new(CodecPanicked)))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the codec panicked")]
-struct CodecPanicked;
-
-/// Runs a codec where it holds up no other task.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CodecError> + Send + 'static,
-) -> Result<T, CodecError> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "one codec call per flight, bounded by the flights"
-    )]
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|gone| Err(Arc::new(gone)))
 }

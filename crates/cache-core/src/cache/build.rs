@@ -8,7 +8,10 @@ use std::{
 use foldhash::fast::RandomState;
 use tokio::sync::Semaphore;
 
-use super::{Cache, Core, LocalSide, Shared, Tally, Weigh};
+use super::{
+    Cache, LocalSide,
+    core::{Core, Shared, Tally, Weigh},
+};
 use crate::{
     codec::Codec,
     counters::Counters,

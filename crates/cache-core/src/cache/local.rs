@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::atomic::Ordering};
 
-use super::{Core, DEGRADED, LOCAL, STALE, bump};
+use super::core::{Core, DEGRADED, LOCAL, STALE, bump};
 use crate::{
     invalidation::Invalidation,
     key::CacheKey,
