@@ -18,12 +18,10 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatewayz_benches::{AttachedTier, KEYS, Turns, Workload, report};
-use gatewayz_cache_core::{
-    Cache, CacheStatus, Capacity, Keyspace, LoadError, Loaded, Lookup, Node, Policy, Propagation, loader_fn,
-};
+use gatewayz_cache_core::{Cache, CacheStatus, Capacity, Keyspace, LoadError, Loaded, Lookup, Node, Policy, loader_fn};
 
 /// What a service might keep of a principal or a model.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Value([u64; 8]);
 
 const TTL: Duration = Duration::from_secs(24 * 3600);
@@ -89,7 +87,9 @@ impl Subjects {
         }
         for cache in self.ours() {
             for (key, value) in values() {
-                assert_eq!(runtime.block_on(cache.insert(key, value)), Propagation::Acknowledged);
+                let source = loader_fn(move |_key: String| async move { Ok::<_, LoadError>(Loaded::found(value)) });
+                let lookup = runtime.block_on(cache.get_or_load(key, &source));
+                assert_eq!(lookup.map(|lookup| lookup.status).ok(), Some(CacheStatus::Fill));
             }
         }
     }
