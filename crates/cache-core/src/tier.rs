@@ -76,6 +76,11 @@ pub struct SharedKey {
     pub schema: u32,
     /// Whether a value must have been stored by the server that answers now (see [`SharedTier::get`]).
     pub coherent: bool,
+    /// How long the keyspace's values are fresh: what the age of a value is told by that says nothing but when it
+    /// expires.
+    pub ttl: Duration,
+    /// How long they may be served after that.
+    pub stale: Duration,
 }
 
 /// A value as the shared tier keeps it.

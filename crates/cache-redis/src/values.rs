@@ -154,7 +154,8 @@ impl Inner {
             .unwrap_or(Err(Damage::Format))
     }
 
-    /// A value of the earlier system says nothing of itself: it is as good as new, and ends when it expires.
+    /// A value of the earlier system says nothing of itself: its age is what its keyspace's ttl has lost until it
+    /// expires.
     fn understand_plain(&self, key: &SharedKey, value: &Bytes, left: i64) -> Result<Stored, Damage> {
         let left = match u64::try_from(left) {
             Ok(left) => Duration::from_millis(left),
@@ -168,11 +169,13 @@ impl Inner {
                 "plain values are taken in coherent keyspaces: one that outlived a failover may come back until it expires"
             );
         }
+        let age = key.ttl.saturating_sub(left);
         Ok(Stored {
             payload: Some(value.clone()),
-            source_time: self.time().wall(),
-            ttl: left,
-            stale: Duration::ZERO,
+            source_time: self.time().wall().before(age),
+            // One that expires later than our own would is as good as new, and ends when it expires.
+            ttl: key.ttl.max(left),
+            stale: key.stale,
         })
     }
 

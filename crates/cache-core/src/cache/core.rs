@@ -313,6 +313,8 @@ where
             name: self.keyspace.shared_name(key),
             schema: self.keyspace.schema,
             coherent: self.keyspace.policy.coherent,
+            ttl: self.keyspace.policy.ttl,
+            stale: self.keyspace.policy.stale,
         }
     }
 }

@@ -162,6 +162,8 @@ pub(crate) fn key(name: &str) -> SharedKey {
         name: name.to_owned(),
         schema: 1,
         coherent: true,
+        ttl: Duration::from_secs(60),
+        stale: Duration::ZERO,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewayz_cache_core::{Acquired, Filled, Intent, Propagation, SharedTier};
+use gatewayz_cache_core::{Acquired, Clock, Filled, Intent, KernelClock, Propagation, SharedTier};
 use gatewayz_cache_redis::ValueFormat;
 use gatewayz_testkit::{RedisServer, Reply};
 
@@ -142,6 +142,23 @@ async fn the_plain_form_is_shared_with_neighbours() -> Outcome {
     );
     assert_eq!(a.stats().damaged, 0);
     assert_all_expire(&server).await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neighbours_value_is_as_old_as_its_expiry_says() -> Outcome {
+    let server = RedisServer::start().await?;
+    let a = Peer::of(&server).await;
+    let k = loose("models:stats");
+    // A third of its minute is left.
+    redis(&server, &["SET", &k.name, "[1]", "PX", "20000"]).await;
+    let stored = a.tier.get(&k).await?.ok_or("a neighbour's value")?;
+    let age = KernelClock.wall().since(stored.source_time);
+    assert!(
+        age >= Duration::from_secs(40) && age < Duration::from_secs(45),
+        "{age:?}"
+    );
+    assert_eq!(stored.ttl, k.ttl);
     Ok(())
 }
 

@@ -116,6 +116,8 @@ fn key(name: &str) -> SharedKey {
         name: format!("contract:{name}"),
         schema: 1,
         coherent: true,
+        ttl: Duration::from_secs(60),
+        stale: Duration::ZERO,
     }
 }
 

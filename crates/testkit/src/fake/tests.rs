@@ -78,6 +78,8 @@ fn key() -> SharedKey {
         name: "k".to_owned(),
         schema: 1,
         coherent: true,
+        ttl: Duration::from_secs(60),
+        stale: Duration::ZERO,
     }
 }
 
