@@ -7,7 +7,9 @@ mod build;
 mod core;
 mod local;
 
-use std::{borrow::Borrow, fmt, hash::Hash, sync::Arc};
+use std::{borrow::Borrow, fmt, future::ready, hash::Hash, sync::Arc};
+
+use futures_util::future::Either;
 
 pub use self::build::CacheBuilder;
 use self::core::Judged;
@@ -149,30 +151,43 @@ where
     /// # Cancel safety
     ///
     /// Dropping the future cancels nothing: the load goes on for those who wait for it, and for the cache.
+    ///
+    /// Memory is asked when the method is called, all else when the future is polled: a hit is a value that is ready.
     #[inline]
-    pub async fn get_or_load<Q, Src>(&self, key: &Q, loader: &Src) -> Result<Lookup<V>, LoadError>
+    pub fn get_or_load<Q, Src>(
+        &self,
+        key: &Q,
+        loader: &Src,
+    ) -> impl Future<Output = Result<Lookup<V>, LoadError>> + Send
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned + Sync + ?Sized,
         Q::Owned: Into<K>,
         Src: Loader<K, V> + Clone,
     {
-        if self.core.keyspace.policy.local == LocalMode::Front {
-            match self.core.look(key) {
+        let due = match self.core.keyspace.policy.local {
+            LocalMode::Front => match self.core.look(key) {
                 Judged::Hit(lookup) => {
                     self.core.count(lookup.status);
-                    return Ok(lookup);
+                    return Either::Left(ready(Ok(lookup)));
                 }
-                Judged::Due(lookup) => {
-                    self.core.count(lookup.status);
-                    self.refresh_in_background(key, loader);
-                    return Ok(lookup);
+                Judged::Due(lookup) => Some(lookup),
+                Judged::Expired => {
+                    bump(&self.core.tally.expirations);
+                    None
                 }
-                Judged::Expired => bump(&self.core.tally.expirations),
-                Judged::Miss => {}
+                Judged::Miss => None,
+            },
+            LocalMode::Fallback | LocalMode::Off => None,
+        };
+        Either::Right(Box::pin(async move {
+            if let Some(lookup) = due {
+                self.core.count(lookup.status);
+                self.refresh_in_background(key, loader);
+                return Ok(lookup);
             }
-        }
-        Box::pin(self.miss(key.to_owned().into(), loader)).await
+            self.miss(key.to_owned().into(), loader).await
+        }))
     }
 
     async fn miss<Src>(&self, key: K, loader: &Src) -> Result<Lookup<V>, LoadError>
