@@ -7,9 +7,7 @@ mod build;
 mod core;
 mod local;
 
-use std::{borrow::Borrow, fmt, future::ready, hash::Hash, sync::Arc};
-
-use futures_util::future::Either;
+use std::{borrow::Borrow, fmt, hash::Hash, sync::Arc};
 
 pub use self::build::CacheBuilder;
 use self::core::Judged;
@@ -88,7 +86,7 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        match self.core.look(key) {
+        match self.core.look::<false, Q>(key) {
             Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
             Judged::Miss | Judged::Expired => None,
         }
@@ -102,11 +100,8 @@ where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        match self.core.look(key) {
-            Judged::Hit(lookup) | Judged::Due(lookup) => {
-                self.core.count(lookup.status);
-                Some(lookup)
-            }
+        match self.core.look::<true, Q>(key) {
+            Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
             Judged::Miss | Judged::Expired => None,
         }
     }
@@ -124,11 +119,8 @@ where
         Q::Owned: Into<K>,
     {
         if self.core.keyspace.policy.local == LocalMode::Front {
-            match self.core.look(key) {
-                Judged::Hit(lookup) | Judged::Due(lookup) => {
-                    self.core.count(lookup.status);
-                    return Some(lookup);
-                }
+            match self.core.look::<true, Q>(key) {
+                Judged::Hit(lookup) | Judged::Due(lookup) => return Some(lookup),
                 Judged::Expired => bump(&self.core.tally.expirations),
                 Judged::Miss => {}
             }
@@ -151,43 +143,26 @@ where
     /// # Cancel safety
     ///
     /// Dropping the future cancels nothing: the load goes on for those who wait for it, and for the cache.
-    ///
-    /// Memory is asked when the method is called, all else when the future is polled: a hit is a value that is ready.
     #[inline]
-    pub fn get_or_load<Q, Src>(
-        &self,
-        key: &Q,
-        loader: &Src,
-    ) -> impl Future<Output = Result<Lookup<V>, LoadError>> + Send
+    pub async fn get_or_load<Q, Src>(&self, key: &Q, loader: &Src) -> Result<Lookup<V>, LoadError>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ToOwned + Sync + ?Sized,
         Q::Owned: Into<K>,
         Src: Loader<K, V> + Clone,
     {
-        let due = match self.core.keyspace.policy.local {
-            LocalMode::Front => match self.core.look(key) {
-                Judged::Hit(lookup) => {
-                    self.core.count(lookup.status);
-                    return Either::Left(ready(Ok(lookup)));
+        if self.core.keyspace.policy.local == LocalMode::Front {
+            match self.core.look::<true, Q>(key) {
+                Judged::Hit(lookup) => return Ok(lookup),
+                Judged::Due(lookup) => {
+                    self.refresh_in_background(key, loader);
+                    return Ok(lookup);
                 }
-                Judged::Due(lookup) => Some(lookup),
-                Judged::Expired => {
-                    bump(&self.core.tally.expirations);
-                    None
-                }
-                Judged::Miss => None,
-            },
-            LocalMode::Fallback | LocalMode::Off => None,
-        };
-        Either::Right(Box::pin(async move {
-            if let Some(lookup) = due {
-                self.core.count(lookup.status);
-                self.refresh_in_background(key, loader);
-                return Ok(lookup);
+                Judged::Expired => bump(&self.core.tally.expirations),
+                Judged::Miss => {}
             }
-            self.miss(key.to_owned().into(), loader).await
-        }))
+        }
+        Box::pin(self.miss(key.to_owned().into(), loader)).await
     }
 
     async fn miss<Src>(&self, key: K, loader: &Src) -> Result<Lookup<V>, LoadError>

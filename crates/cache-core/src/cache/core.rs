@@ -158,9 +158,11 @@ where
     V: Send + Sync + 'static,
     L: LocalTier<K, V>,
 {
-    /// Critical path: the entry of a key, judged.
+    /// Critical path: the entry of a key, judged; counted where it may be served and `COUNT` says so.
+    ///
+    /// Counted here and not by the callers: a look at the finished answer costs as much as the rest of the hit.
     #[inline]
-    pub(super) fn look<Q>(&self, key: &Q) -> Judged<V>
+    pub(super) fn look<const COUNT: bool, Q>(&self, key: &Q) -> Judged<V>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -169,10 +171,19 @@ where
         match self.local.get(key) {
             None => Judged::Miss,
             Some(entry) if entry.is_quiet(now) && self.attachment.holds(now) => {
+                if COUNT {
+                    self.hits.count(LOCAL);
+                }
                 let born = entry.born();
                 Judged::Hit(Lookup::new(entry.into_value(), CacheStatus::LocalHit, born, now))
             }
-            Some(entry) => self.judge(entry, now),
+            Some(entry) => {
+                let judged = self.judge(entry, now);
+                if COUNT && let Judged::Hit(lookup) | Judged::Due(lookup) = &judged {
+                    self.count(lookup.status);
+                }
+                judged
+            }
         }
     }
 
@@ -213,7 +224,7 @@ where
         if self.keyspace.policy.local == LocalMode::Off {
             return None;
         }
-        match self.look(key) {
+        match self.look::<false, Q>(key) {
             Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
             Judged::Miss | Judged::Expired => None,
         }
