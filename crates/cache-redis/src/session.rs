@@ -287,10 +287,16 @@ impl<'a> Session<'a> {
     }
 
     fn renew(&self) -> Renewal {
+        // An acknowledgement that a test holds back does not go out with a renewal either.
+        let told = if self.inner.faults.ack_delay().is_zero() {
+            self.applied
+        } else {
+            self.acked
+        };
         let args = [
             self.node.as_str().into(),
             millis(self.inner.config.lease_term),
-            number_value(self.applied),
+            number_value(told),
             self.epoch.as_str().into(),
         ];
         let (inner, link) = (Arc::clone(self.inner), Arc::clone(self.link));
