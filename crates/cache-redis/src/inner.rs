@@ -216,13 +216,14 @@ impl Inner {
     }
 
     /// What is to be told before anything else.
-    pub(crate) fn take_journal(&self) -> Invalidation {
-        self.journal.lock().take()
+    pub(crate) fn send_journal(&self) -> Invalidation {
+        self.journal.lock().send()
     }
 
-    /// Ends the recovery, unless something was added meanwhile.
+    /// The server has what was sent: ends the recovery, unless something was added meanwhile.
     pub(crate) fn flushed(&self) {
-        let journal = self.journal.lock();
+        let mut journal = self.journal.lock();
+        journal.sent();
         if journal.is_empty() {
             self.recovering.store(false, Ordering::Release);
         }

@@ -11,6 +11,8 @@ const MEMORY: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pending: Invalidation,
+    /// What is being told. It stays here until the server has it: whoever tells may be cut off in the middle.
+    sent: Invalidation,
 }
 
 impl Journal {
@@ -38,16 +40,22 @@ impl Journal {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.pending.is_empty() && self.sent.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.pending.len()
+        self.pending.len() + self.sent.len()
     }
 
-    /// Takes everything out, to be tried.
-    pub(crate) fn take(&mut self) -> Invalidation {
-        std::mem::take(&mut self.pending)
+    /// What is to be told, with all that an earlier teller did not get through.
+    pub(crate) fn send(&mut self) -> Invalidation {
+        self.sent.merge(std::mem::take(&mut self.pending));
+        self.sent.clone()
+    }
+
+    /// The server has what was sent.
+    pub(crate) fn sent(&mut self) {
+        self.sent = Invalidation::new();
     }
 }
 
@@ -115,16 +123,32 @@ mod tests {
         journal.add(names(0..3), 4, prefixes);
         assert_eq!(journal.len(), 3);
         journal.add(names(2..9), 4, prefixes);
-        let taken = journal.take();
+        let taken = journal.send();
         assert_eq!(taken, Invalidation::new().name("models:id").prefix("models:id:"));
+        assert!(!journal.is_empty(), "nothing says that the server has it");
+        journal.sent();
         assert!(journal.is_empty());
+    }
+
+    #[test]
+    fn what_a_teller_did_not_get_through_is_sent_again() {
+        let mut journal = Journal::default();
+        journal.add(names(0..2), 9, Vec::new);
+        assert_eq!(journal.send(), names(0..2));
+        // The teller is cut off; more comes meanwhile.
+        journal.add(names(2..3), 9, Vec::new);
+        assert_eq!(journal.send(), names(0..3));
+        journal.add(names(3..4), 9, Vec::new);
+        journal.sent();
+        assert!(!journal.is_empty());
+        assert_eq!(journal.send(), names(3..4));
     }
 
     #[test]
     fn what_is_in_no_keyspace_means_everything() {
         let mut journal = Journal::default();
         journal.add(names(0..9).name("other"), 4, || vec!["models:id".to_owned()]);
-        assert_eq!(journal.take(), Invalidation::new().prefix(""));
+        assert_eq!(journal.send(), Invalidation::new().prefix(""));
     }
 
     #[test]

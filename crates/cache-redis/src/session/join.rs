@@ -125,15 +125,13 @@ pub(super) async fn flush(inner: &Inner, link: &Link) -> Result<(), End> {
     if !inner.is_recovering() {
         return Ok(());
     }
-    let pending = inner.take_journal();
+    let pending = inner.send_journal();
     match inner.tell_again(link, &pending).await {
         Ok(()) => {
             inner.flushed();
             Ok(())
         }
-        Err(fault) => {
-            inner.defer(pending);
-            Err(fault.into())
-        }
+        // It stays in the journal.
+        Err(fault) => Err(fault.into()),
     }
 }
