@@ -3,7 +3,7 @@
 /// How many keys there are.
 pub const KEYS: usize = 10_000;
 
-/// The exponent of the Zipf distribution: a hundredth of the keys gets two thirds of the look-ups.
+/// The exponent of the Zipf distribution: a hundredth of the keys gets half of the look-ups.
 const EXPONENT: f64 = 0.99;
 const SEED: u64 = 0x6761_7465_7761_797a;
 
