@@ -80,29 +80,31 @@ where
     }
 
     /// The entry in memory that may be served now. Loads nothing, awaits nothing, counts nothing.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: see `Core::glance`")]
+    #[inline(always)]
     pub fn peek<Q>(&self, key: &Q) -> Option<Lookup<V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        match self.core.look::<false, Q>(key) {
-            Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
-            Judged::Miss | Judged::Expired => None,
+        match self.core.glance::<false, Q>(key) {
+            Ok(lookup) => Some(lookup),
+            Err(unclear) => self.core.judge::<false>(unclear).served(),
         }
     }
 
     /// The entry in memory that may be served now, counted as a hit. Loads nothing, awaits nothing; a miss is not
     /// counted, since the caller will ask again by [`get_or_load`](Self::get_or_load).
-    #[inline]
+    #[expect(clippy::inline_always, reason = "measured: see `Core::glance`")]
+    #[inline(always)]
     pub fn hit<Q>(&self, key: &Q) -> Option<Lookup<V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        match self.core.look::<true, Q>(key) {
-            Judged::Hit(lookup) | Judged::Due(lookup) => Some(lookup),
-            Judged::Miss | Judged::Expired => None,
+        match self.core.glance::<true, Q>(key) {
+            Ok(lookup) => Some(lookup),
+            Err(unclear) => self.core.judge::<true>(unclear).served(),
         }
     }
 
@@ -119,10 +121,13 @@ where
         Q::Owned: Into<K>,
     {
         if self.core.keyspace.policy.local == LocalMode::Front {
-            match self.core.look::<true, Q>(key) {
-                Judged::Hit(lookup) | Judged::Due(lookup) => return Some(lookup),
-                Judged::Expired => bump(&self.core.tally.expirations),
-                Judged::Miss => {}
+            match self.core.glance::<true, Q>(key) {
+                Ok(lookup) => return Some(lookup),
+                Err(unclear) => match self.core.judge::<true>(unclear) {
+                    Judged::Hit(lookup) | Judged::Due(lookup) => return Some(lookup),
+                    Judged::Expired => bump(&self.core.tally.expirations),
+                    Judged::Miss => {}
+                },
             }
             bump(&self.core.tally.local_misses);
         }
@@ -152,14 +157,17 @@ where
         Src: Loader<K, V> + Clone,
     {
         if self.core.keyspace.policy.local == LocalMode::Front {
-            match self.core.look::<true, Q>(key) {
-                Judged::Hit(lookup) => return Ok(lookup),
-                Judged::Due(lookup) => {
-                    self.refresh_in_background(key, loader);
-                    return Ok(lookup);
-                }
-                Judged::Expired => bump(&self.core.tally.expirations),
-                Judged::Miss => {}
+            match self.core.glance::<true, Q>(key) {
+                Ok(lookup) => return Ok(lookup),
+                Err(unclear) => match self.core.judge::<true>(unclear) {
+                    Judged::Hit(lookup) => return Ok(lookup),
+                    Judged::Due(lookup) => {
+                        self.refresh_in_background(key, loader);
+                        return Ok(lookup);
+                    }
+                    Judged::Expired => bump(&self.core.tally.expirations),
+                    Judged::Miss => {}
+                },
             }
         }
         Box::pin(self.miss(key.to_owned().into(), loader)).await

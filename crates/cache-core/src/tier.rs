@@ -292,7 +292,9 @@ pub trait SharedTier: Send + Sync + 'static {
 
     /// The same, keeping the right to fill `key` for `term`: the way in which a caller replaces a value.
     ///
-    /// No lease comes back when the tier does not answer.
+    /// No lease comes back when the tier does not answer. Where the answer is [`Propagation::Acknowledged`], the
+    /// invalidation has been applied to this node's own sink exactly once: by that the node tells its own claim from an
+    /// invalidation that came in between.
     fn claim(
         &self,
         key: &SharedKey,
