@@ -10,13 +10,17 @@ const MAX_LINES: usize = 800;
 /// The folders with sources of the workspace.
 const FOLDERS: [&str; 4] = ["crates", "bins", "tests", "benches"];
 
-/// What must not stand in the code of any file. Comments may speak of it.
+/// What must not stand in the code of any file. Comments may speak of it. Written in two pieces where a plain search of
+/// the tree would find the rule itself.
 const NOT_IN_CODE: [(&str, &str); 5] = [
-    ("#[ignore", "an ignored test tests nothing: fix it or delete it"),
+    (
+        concat!("#[", "ignore"),
+        "an ignored test tests nothing: fix it or delete it",
+    ),
     ("#[allow(", "say `#[expect(.., reason = \"..\")]`"),
     ("#![allow(", "say `#![expect(.., reason = \"..\")]`"),
-    ("todo!(", "do it, or file an issue"),
-    ("unimplemented!(", "do it, or file an issue"),
+    (concat!("todo", "!("), "do it, or file an issue"),
+    (concat!("unimplemented", "!("), "do it, or file an issue"),
 ];
 
 /// What must not stand anywhere, written so that this file may say it.

@@ -77,18 +77,18 @@ fn check_line(name: &str, line: &str, expect: &[&str]) {
 
 #[test]
 fn words_that_hide_work_fail() {
-    let ignored = &["bins/a/src/main.rs:2: `#[ignore`: an ignored test tests nothing: fix it or delete it"];
-    check_line("ignore", "#[ignore]", ignored);
-    check_line("ignore-why", "#[test] #[ignore = \"slow\"]", ignored);
+    let word = concat!("#[", "ignore");
+    let ignored = format!("bins/a/src/main.rs:2: `{word}`: an ignored test tests nothing: fix it or delete it");
+    check_line("ignore", &format!("{word}]"), &[&ignored]);
+    check_line("ignore-why", &format!("#[test] {word} = \"slow\"]"), &[&ignored]);
     let allowed = &["bins/a/src/main.rs:2: `#[allow(`: say `#[expect(.., reason = \"..\")]`"];
     check_line("allow", "#[allow(dead_code)]", allowed);
     let allowed = &["bins/a/src/main.rs:2: `#![allow(`: say `#![expect(.., reason = \"..\")]`"];
     check_line("allow-all", "#![allow(dead_code)]", allowed);
-    check_line(
-        "todo",
-        "fn a() { todo!() }",
-        &["bins/a/src/main.rs:2: `todo!(`: do it, or file an issue"],
-    );
+    for word in [concat!("todo", "!("), concat!("unimplemented", "!(")] {
+        let undone = format!("bins/a/src/main.rs:2: `{word}`: do it, or file an issue");
+        check_line("undone", &format!("fn a() {{ {word}) }}"), &[&undone]);
+    }
     let fix = concat!("FIX", "ME");
     let later = format!("bins/a/src/main.rs:2: `{fix}`: fix it, or file an issue");
     check_line("fix", &format!("// {fix}: later"), &[&later]);
@@ -96,10 +96,15 @@ fn words_that_hide_work_fail() {
 
 #[test]
 fn words_in_comments_and_quotes_hold() {
-    check_line("comment", "// no #[ignore], no todo!()", &[]);
+    let (ignore, todo) = (concat!("#[", "ignore"), concat!("todo", "!("));
+    check_line("comment", &format!("// no {ignore}], no {todo})"), &[]);
     check_line("quote", "let a = \"\\\" #[allow(\"; let b = '\"'; let c = '\"';", &[]);
-    let after = &["bins/a/src/main.rs:2: `todo!(`: do it, or file an issue"];
-    check_line("after", "let url = \"http://a\"; let quote = '\"'; todo!()", after);
+    let after = format!("bins/a/src/main.rs:2: `{todo}`: do it, or file an issue");
+    check_line(
+        "after",
+        &format!("let url = \"http://a\"; let quote = '\"'; {todo})"),
+        &[&after],
+    );
 }
 
 #[test]
