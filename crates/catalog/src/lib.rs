@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod listing;
+mod modality;
+mod price;
+mod pricing;
+mod provider;
+mod source;
+
+pub use self::{
+    listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
+    modality::{Modalities, Modality},
+    price::{Image, InvalidPrice, Price, Quote, Request, Search, Token, Unit, scaled_price},
+    pricing::{Pricing, PricingSource, Tier},
+    provider::{AmbiguousName, Directory, InvalidSlug, Priority, Provider, Slug},
+    source::{
+        CatalogStore, Changes, FetchedList, HealthStatus, ListError, ListSource, ModelHealth, RowFilter, RowKey,
+        Skipped, SkippedRows, StoreError, StoredModel, WriteMode,
+    },
+};
