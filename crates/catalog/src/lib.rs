@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+pub mod enrich;
 mod listing;
 mod modality;
+pub mod name;
 mod price;
 mod pricing;
 mod provider;
