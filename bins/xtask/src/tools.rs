@@ -56,7 +56,11 @@ impl Tool {
         match self {
             Self::Redis => REDIS.iter().find_map(|name| find(name, &path_folders())),
             Self::Postgres => {
-                let folders = [path_folders(), postgres_folders(Path::new("/usr/lib/postgresql"))].concat();
+                // As in the testkit.
+                let folders = match std::env::var_os("POSTGRES_BIN") {
+                    Some(folder) => vec![PathBuf::from(folder)],
+                    None => [path_folders(), postgres_folders(Path::new("/usr/lib/postgresql"))].concat(),
+                };
                 find("initdb", &folders)?;
                 find("postgres", &folders)
             }

@@ -9,6 +9,12 @@ pub enum ServerError {
     /// Neither `redis-server` nor `valkey-server` is installed.
     #[error("redis-server not found: run `cargo xtask test`, which installs it, or install the package redis-server")]
     NotFound,
+    /// `initdb` and `postgres` are not installed, or not in the folder that `POSTGRES_BIN` names.
+    #[error(
+        "PostgreSQL not found: run `cargo xtask test`, which installs it, or install the package postgresql, or set \
+         POSTGRES_BIN to the folder with initdb and postgres"
+    )]
+    PostgresNotFound,
     /// A program that a test needs, other than the server, is not installed.
     #[error("{program} not found: install the package {program}")]
     ToolNotFound {
@@ -45,14 +51,14 @@ pub enum ServerError {
         /// The end of its log.
         log: String,
     },
-    /// The server was killed: start it again with `restart_empty` first.
-    #[error("the server is not running: call `restart_empty` first")]
+    /// The server was killed: start it again first, with `restart_empty` or `restart`.
+    #[error("the server is not running: start it again first, with `restart_empty` or `restart`")]
     NotRunning,
     /// The server did not answer in time: it is frozen, or very busy.
     #[error("no answer within {0:?}: the server is frozen or very busy")]
     TimedOut(Duration),
-    /// The server's answer is not RESP2.
-    #[error("the answer is not RESP2 ({0}): is something else listening on this port?")]
+    /// The server's answer is not of its protocol: RESP2, or version 3 of PostgreSQL's.
+    #[error("the answer is not of the server's protocol ({0}): is something else listening on this port?")]
     Protocol(&'static str),
     /// The server answered a command of the testkit's own with something unexpected.
     #[error("{command} was answered {answer}: is this version of the server supported?")]
@@ -61,6 +67,14 @@ pub enum ServerError {
         command: String,
         /// The answer, for reading.
         answer: String,
+    },
+    /// PostgreSQL refused a statement.
+    #[error("PostgreSQL refused the statement: {code}: {message}")]
+    Refused {
+        /// The `SQLSTATE`, five letters and digits.
+        code: String,
+        /// What it says.
+        message: String,
     },
 }
 

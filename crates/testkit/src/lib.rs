@@ -6,6 +6,10 @@ mod data;
 mod error;
 mod eventually;
 mod fake;
+mod ports;
+mod postgres;
+mod process;
+mod program;
 mod proxy;
 mod real_time;
 mod redis;
@@ -17,6 +21,7 @@ pub use self::{
     error::{DataAbsent, NotInTime, ServerError},
     eventually::eventually,
     fake::{FakeCluster, FakeShared, Fault, Op},
+    postgres::{Postgres, PostgresBuilder, Row},
     proxy::{Cut, Direction, FaultProxy, Fresh, ProxyStats},
     redis::{RedisCluster, RedisSentinel, RedisServer, RedisServerBuilder, Reply, Tls},
     source::{Behaviour, CountingSource, Gate, SourceError, Versioned},

@@ -1,9 +1,6 @@
 //! Private `redis-server` processes: one, a cluster, or a primary under Sentinel.
 
 mod cluster;
-mod ports;
-mod process;
-mod program;
 mod resp;
 mod sentinel;
 mod server;

@@ -13,14 +13,14 @@ use tempfile::TempDir;
 
 use super::{
     SERVICE,
-    ports::{Also, free_port, loopback},
-    process::Process,
-    program,
     resp::{Connection, Reply, Target, encode},
     tls::Tls,
 };
 use crate::{
     error::ServerError,
+    ports::{Also, free_port, loopback},
+    process::{Process, Program},
+    program,
     real_time::{Backoff, Deadline},
 };
 
@@ -259,7 +259,13 @@ impl Place {
             Role::Server | Role::ClusterNode => settings.all_args(self),
             Role::Sentinel { primary, down_after } => settings.write_sentinel(self, primary, down_after)?,
         };
-        let process = Process::spawn(&self.program, &args, self.dir.path(), &self.log()).await?;
+        let program = Program {
+            path: &self.program,
+            args: &args,
+            dir: self.dir.path(),
+            user: None,
+        };
+        let process = Process::spawn(&program, &self.log()).await?;
         let target = settings.target(self);
         let deadline = Deadline::after(START_LIMIT);
         let mut backoff = Backoff::new();

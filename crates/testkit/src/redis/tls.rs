@@ -6,8 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::program;
-use crate::error::ServerError;
+use crate::{error::ServerError, program};
 
 /// What a client's verifier asks of a server's certificate; an authority's own is refused by rustls.
 const EXTENSIONS: &str = "subjectAltName=DNS:localhost,IP:127.0.0.1\nbasicConstraints=CA:FALSE\n";

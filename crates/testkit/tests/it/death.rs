@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use gatewayz_testkit::{RedisServer, eventually};
+use gatewayz_testkit::{Postgres, RedisServer, eventually};
 
 use crate::server::is_running;
 
@@ -22,13 +22,12 @@ async fn victim() {
     };
     let (awake, frozen) = (RedisServer::start().await.unwrap(), RedisServer::start().await.unwrap());
     frozen.freeze().unwrap();
-    let lines = [&awake, &frozen].map(|server| {
-        format!(
-            "{} {}\n",
-            server.pid(),
-            server.unix_socket().parent().unwrap().display()
-        )
-    });
+    let (postgres, icy) = (Postgres::start().await.unwrap(), Postgres::shared().await.unwrap());
+    icy.freeze().unwrap();
+    let redis = [&awake, &frozen].map(|server| (server.pid(), server.unix_socket().parent().unwrap()));
+    let postgres = [&postgres, icy].map(|server| (server.pid(), server.socket_dir()));
+    let lines = [redis, postgres].concat().into_iter();
+    let lines: Vec<_> = lines.map(|(pid, dir)| format!("{pid} {}\n", dir.display())).collect();
     let unfinished = Path::new(&report).with_extension("unfinished");
     std::fs::write(&unfinished, lines.concat()).unwrap();
     std::fs::rename(&unfinished, &report).unwrap();
@@ -58,7 +57,7 @@ async fn no_server_outlives_a_killed_test_process() {
     victim.kill().unwrap();
     victim.wait().unwrap();
     reported.unwrap();
-    assert_eq!((servers.len(), alive), (2, 2));
+    assert_eq!((servers.len(), alive), (4, 4));
     for (pid, dir) in servers {
         eventually(LONG, || async { !is_running(pid) && !Path::new(&dir).exists() })
             .await

@@ -5,6 +5,8 @@ mod cluster;
 #[cfg(test)]
 mod death;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod sentinel;

@@ -16,7 +16,7 @@ const BUS_OFFSET: u16 = 10_000;
 
 /// What else than the port itself has to be free.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Also {
+pub(crate) enum Also {
     Nothing,
     /// The port of the cluster bus, 10,000 above.
     ClusterBus,
@@ -27,7 +27,7 @@ pub(super) enum Also {
 /// Not port 0: that gives ephemeral ports, where a client that keeps connecting to a killed server may be given the server's
 /// own port as its local one, connect to itself, and so keep the server from coming back. Each process begins at a random
 /// place and never gives a port twice in a row, so a collision needs another process; the caller then tries again.
-pub(super) fn free_port(also: Also) -> Option<u16> {
+pub(crate) fn free_port(also: Also) -> Option<u16> {
     static NEXT: LazyLock<AtomicU16> = LazyLock::new(|| {
         let random = RandomState::new().build_hasher().finish();
         AtomicU16::new((random & 0xffff) as u16)
@@ -44,6 +44,6 @@ fn is_free(port: u16) -> bool {
     TcpListener::bind(loopback(port)).is_ok()
 }
 
-pub(super) const fn loopback(port: u16) -> SocketAddr {
+pub(crate) const fn loopback(port: u16) -> SocketAddr {
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), port)
 }

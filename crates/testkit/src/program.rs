@@ -7,7 +7,7 @@ use std::{
 
 use crate::error::ServerError;
 
-/// In order of preference.
+/// Of Redis, in order of preference.
 const SERVERS: [&str; 2] = ["redis-server", "valkey-server"];
 
 /// Where packages and source installs put them when `PATH` is short, as under cron or in an IDE.
@@ -20,13 +20,13 @@ const WELL_KNOWN: [&str; 6] = [
     "/opt/homebrew/bin",
 ];
 
-/// Returns the server to run.
-pub(super) fn server() -> Result<PathBuf, ServerError> {
+/// Returns the Redis server to run.
+pub(crate) fn server() -> Result<PathBuf, ServerError> {
     SERVERS.into_iter().find_map(find).ok_or(ServerError::NotFound)
 }
 
 /// Returns the place of a program: first on `PATH`, then where packages put it.
-pub(super) fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     // `PATH` is how programs are found, not configuration.
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -35,7 +35,7 @@ pub(super) fn find(name: &str) -> Option<PathBuf> {
         .find(|candidate| is_executable(candidate))
 }
 
-fn is_executable(path: &Path) -> bool {
+pub(crate) fn is_executable(path: &Path) -> bool {
     path.metadata()
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

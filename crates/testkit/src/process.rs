@@ -4,7 +4,10 @@ use std::{
     ffi::OsString,
     fs::File,
     io::{self, Write},
-    os::{fd::OwnedFd, unix::process::CommandExt},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::chown, process::CommandExt},
+    },
     path::Path,
     process::{Child, ChildStdin, Command, Stdio},
     time::Duration,
@@ -26,6 +29,9 @@ use crate::{
 /// A line means that the test ends the server in an orderly way; end of file without one means that the test process is gone
 /// (the kernel closed its end of the pipe, however it died), and then the folder goes as well. The shell closes its stdout, so
 /// that the server alone holds that pipe and its end is the server's death. A signal to the shell ends `read` and so the server.
+///
+/// A server's children end with it. A killed PostgreSQL leaves one shared segment behind, whose number is in `postmaster.pid`;
+/// a machine has but 4096 of them.
 const WATCHDOG: &str = r#"
 program=$1; dir=$2; shift 2
 trap : HUP INT TERM
@@ -35,17 +41,49 @@ echo "$server"
 exec >&-
 abandoned=
 read -r parting || abandoned=yes
-kill -s KILL "$server"
+children=
+segment=
+{ read -r children <"/proc/$server/task/$server/children"; } 2>/dev/null
+kill -s KILL "$server" $children 2>/dev/null
 wait "$server"
-[ -z "$abandoned" ] || rm -rf -- "$dir"
+[ ! -f "$dir/data/postmaster.pid" ] || segment=$(sed -n '7s/.* //p' "$dir/data/postmaster.pid")
+[ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null
+[ -z "$abandoned" ] || rm -rf -- "$dir" || { sleep 1; rm -rf -- "$dir"; }
 "#;
 
 /// Long enough for a busy machine; a healthy one takes a few milliseconds.
 const REAP_LIMIT: Duration = Duration::from_secs(10);
 
+/// Whom a program runs as, when the test runs as root and the program refuses to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl User {
+    pub(crate) fn own(self, path: &Path) -> io::Result<()> {
+        chown(path, Some(self.uid), Some(self.gid))
+    }
+
+    pub(crate) fn run(self, command: &mut Command) {
+        command.uid(self.uid).gid(self.gid);
+    }
+}
+
+/// What to run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Program<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) args: &'a [OsString],
+    /// The server's own folder, which goes when the test is killed.
+    pub(crate) dir: &'a Path,
+    pub(crate) user: Option<User>,
+}
+
 /// A running server and its watchdog.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     watchdog: Child,
     parting: Option<ChildStdin>,
     /// Stays a child of the watchdog, which waits for it only at the end: under dash the number cannot be reused before.
@@ -55,17 +93,22 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts `program`, whose stderr goes to `log`.
-    pub(super) async fn spawn(program: &Path, args: &[OsString], dir: &Path, log: &Path) -> Result<Self, ServerError> {
+    pub(crate) async fn spawn(program: &Program<'_>, log: &Path) -> Result<Self, ServerError> {
         let log = File::options()
             .create(true)
             .append(true)
             .open(log)
             .map_err(ServerError::io("open the server's log"))?;
-        let mut watchdog = Command::new("/bin/sh")
+        let mut command = Command::new("/bin/sh");
+        if let Some(user) = program.user {
+            // Its own folder: it may not enter the test's.
+            user.run(command.current_dir(program.dir));
+        }
+        let mut watchdog = command
             .args(["-c", WATCHDOG, "gatewayz-testkit"])
-            .arg(program)
-            .arg(dir)
-            .args(args)
+            .arg(program.path)
+            .arg(program.dir)
+            .args(program.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)
@@ -108,12 +151,12 @@ impl Process {
         Ok((server, alive.into_inner()))
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.server.as_raw_nonzero().get().unsigned_abs()
     }
 
     /// Whether the server has ended by itself.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         let mut ignored = [0; 512];
         loop {
             match self.alive.try_read(&mut ignored) {
@@ -124,25 +167,37 @@ impl Process {
         }
     }
 
-    /// Stops the server, and returns when the kernel has done so.
-    pub(super) fn freeze(&self) -> Result<(), ServerError> {
+    /// Stops the server and then its children, and returns when the kernel has done so.
+    pub(crate) fn freeze(&self) -> Result<(), ServerError> {
         self.signal(Signal::STOP)?;
         // A signal to a process on another core takes a moment; until then the server might still answer.
-        let deadline = Deadline::after(REAP_LIMIT);
-        while self.state().is_some_and(|state| state != 'T') && deadline.remaining().is_some() {
-            std::thread::yield_now();
+        settled(self.server, |state| state == 'T');
+        let children = self.children();
+        for &child in &children {
+            // One that is gone needs no signal.
+            kill_process(child, Signal::STOP).ok();
+        }
+        for child in children {
+            settled(child, |state| state == 'T');
         }
         Ok(())
     }
 
-    pub(super) fn thaw(&self) -> Result<(), ServerError> {
+    pub(crate) fn thaw(&self) -> Result<(), ServerError> {
+        for child in self.children() {
+            kill_process(child, Signal::CONT).ok();
+        }
         self.signal(Signal::CONT)
     }
 
-    /// The letter after the parenthesised name in `/proc/<pid>/stat`; `None` where there is no such file.
-    fn state(&self) -> Option<char> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).ok()?;
-        stat.rsplit_once(") ")?.1.chars().next()
+    /// The server's children; none where the kernel does not say.
+    fn children(&self) -> Vec<Pid> {
+        let pid = self.pid();
+        std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))
+            .unwrap_or_default()
+            .split_ascii_whitespace()
+            .filter_map(|pid| Pid::from_raw(pid.parse().ok()?))
+            .collect()
     }
 
     fn signal(&self, signal: Signal) -> Result<(), ServerError> {
@@ -153,7 +208,7 @@ impl Process {
     }
 
     /// Kills the server, and returns when it is reaped: its port and files are free then.
-    pub(super) async fn kill(mut self) -> Result<(), ServerError> {
+    pub(crate) async fn kill(mut self) -> Result<(), ServerError> {
         self.begin_kill();
         let deadline = Deadline::after(REAP_LIMIT);
         let mut backoff = Backoff::new();
@@ -174,9 +229,17 @@ impl Process {
     fn begin_kill(&mut self) {
         if let Some(mut parting) = self.parting.take() {
             // Failures mean that the server or its watchdog is already gone, which is what is wanted.
+            let children = self.children();
             drop(self.signal(Signal::CONT));
             drop(self.signal(Signal::KILL));
+            for &child in &children {
+                kill_process(child, Signal::KILL).ok();
+            }
             drop(parting.write_all(b"end\n"));
+            for child in children {
+                // Whatever runs next must find them gone from the server's files and memory.
+                settled(child, |state| matches!(state, 'Z' | 'X'));
+            }
         }
     }
 }
@@ -187,4 +250,18 @@ impl Drop for Process {
         // Blocks for some milliseconds: whatever runs next in this process must find the port free.
         drop(self.watchdog.wait());
     }
+}
+
+/// Blocks until the process is in the state that is wanted, or is gone: some microseconds.
+fn settled(pid: Pid, is_wanted: impl Fn(char) -> bool) {
+    let deadline = Deadline::after(REAP_LIMIT);
+    while state(pid).is_some_and(|state| !is_wanted(state)) && deadline.remaining().is_some() {
+        std::thread::yield_now();
+    }
+}
+
+/// The letter after the parenthesised name in `/proc/<pid>/stat`; `None` where there is no such file.
+fn state(pid: Pid) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
