@@ -1,20 +1,32 @@
 #![doc = include_str!("../README.md")]
 
 pub mod enrich;
+#[cfg(test)]
+mod fixture;
+mod iso;
+pub mod keyspaces;
 mod listing;
 mod modality;
+mod model;
 pub mod name;
+mod page;
 mod price;
 mod pricing;
 mod provider;
+mod query;
+mod snapshot;
 mod source;
 
 pub use self::{
     listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
     modality::{Modalities, Modality},
+    model::Model,
+    page::{Encoding, Extras, Page, PageKey},
     price::{Image, InvalidPrice, Price, Quote, Request, Search, Token, Unit, scaled_price},
     pricing::{Pricing, PricingSource, Tier},
     provider::{AmbiguousName, Directory, InvalidSlug, Priority, Provider, Slug},
+    query::{Cursor, Filter, Gateway, InvalidCursor, Query, Selection, Sort, SortBy, Start, Window},
+    snapshot::{Epoch, Snapshot},
     source::{
         CatalogStore, Changes, FetchedList, HealthStatus, ListError, ListSource, ModelHealth, RowFilter, RowKey,
         Skipped, SkippedRows, StoreError, StoredModel, WriteMode,

@@ -32,6 +32,12 @@ impl Slug {
         Ok(Self(text.into()))
     }
 
+    /// A slug that this crate itself names.
+    pub(crate) fn known(text: &'static str) -> Self {
+        debug_assert!(Self::new(text).is_ok(), "{text} is spelled like a slug");
+        Self(text.into())
+    }
+
     /// The slug as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -129,6 +135,10 @@ pub struct Provider {
     /// The least number of models that a healthy list has.
     #[serde(default)]
     pub min_models: Option<u32>,
+    /// Whether it is paid otherwise than by token (a subscription, the own machine), so that what others charge for
+    /// the same model says nothing about it.
+    #[serde(default)]
+    pub flat_rate: bool,
 }
 
 const fn yes() -> bool {

@@ -44,6 +44,25 @@ pub trait CatalogStore: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<StoredModel>, StoreError>> + Send;
 
+    /// All rows of the catalogue, by rising key, as they stood at one moment.
+    ///
+    /// The default reads page after page, and is right only where nobody writes meanwhile.
+    fn catalogue(&self, filter: &RowFilter) -> impl Future<Output = Result<Vec<StoredModel>, StoreError>> + Send {
+        async {
+            const PAGE: u32 = 2000;
+            let mut rows = Vec::new();
+            loop {
+                let after = rows.last().map(|row: &StoredModel| row.key);
+                let mut page = self.models_page(filter, after, PAGE).await?;
+                let is_last = page.len() < PAGE as usize;
+                rows.append(&mut page);
+                if is_last {
+                    return Ok(rows);
+                }
+            }
+        }
+    }
+
     /// One model of a provider, whether active or not.
     fn model(
         &self,
