@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod compare;
 pub mod enrich;
 #[cfg(test)]
 mod fixture;
@@ -16,8 +17,12 @@ mod provider;
 mod query;
 mod snapshot;
 mod source;
+mod stats;
+mod summary;
+mod unique;
 
 pub use self::{
+    compare::{BatchComparison, Comparison, Criterion},
     listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
     modality::{Modalities, Modality},
     model::Model,
@@ -31,4 +36,7 @@ pub use self::{
         CatalogStore, Changes, FetchedList, HealthStatus, ListError, ListSource, ModelHealth, RowFilter, RowKey,
         Skipped, SkippedRows, StoreError, StoredModel, WriteMode,
     },
+    stats::{HealthCounts, Percentiles, PriceCounts, Stats},
+    summary::{DeveloperSummary, GatewayStatus, GatewayStatusSummary, GatewayStatuses, ProviderSummary, logo_url},
+    unique::{UniqueModel, UniquePage, UniqueQuery, UniqueSortBy},
 };

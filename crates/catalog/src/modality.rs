@@ -77,7 +77,7 @@ impl Modality {
 }
 
 /// A set of modalities. As JSON a list of words.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Modalities(u8);
 
 impl Modalities {

@@ -8,7 +8,12 @@ mod decode;
 mod intern;
 mod order;
 
-use std::{cmp::Ordering, fmt, ops::Range, sync::Arc};
+use std::{
+    cmp::Ordering,
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
@@ -19,6 +24,7 @@ use crate::{
     model::Model,
     provider::{Directory, Provider, Slug},
     query::SortBy,
+    unique::UniqueIndex,
 };
 
 /// An immutable catalogue with indexes, and with each row's JSON made once.
@@ -38,6 +44,7 @@ pub struct Snapshot {
     by_canonical: Box<[u32]>,
     by_developer: Box<[u32]>,
     orders: Orders,
+    unique: OnceLock<UniqueIndex>,
 }
 
 /// Which catalogue it is: a digest of all of its JSON. The same models give the same epoch on every node.
@@ -96,6 +103,7 @@ impl Snapshot {
             by_canonical: sorted(&rows, |a, b| a.canonical.cmp(&b.canonical)),
             by_developer: sorted(&rows, |a, b| developer(a).cmp(&developer(b))),
             orders: Orders::default(),
+            unique: OnceLock::new(),
             rows: rows.into(),
             json,
             offsets: offsets.into(),
@@ -158,7 +166,10 @@ impl Snapshot {
     /// rows.
     #[must_use]
     pub fn objects(&self, rows: Range<u32>) -> Bytes {
-        match (self.offsets.get(rows.start as usize), self.offsets.get(rows.end as usize)) {
+        match (
+            self.offsets.get(rows.start as usize),
+            self.offsets.get(rows.end as usize),
+        ) {
             // The comma between the last of them and the next is left out.
             (Some(&start), Some(&end)) if start < end => self.json.slice(start as usize..end as usize - 1),
             _ => Bytes::new(),
@@ -237,11 +248,18 @@ impl Snapshot {
         &index[start..end]
     }
 
+    /// Which rows are offers of which model. Made by the first call.
+    pub(crate) fn unique_index(&self) -> &UniqueIndex {
+        self.unique
+            .get_or_init(|| UniqueIndex::new(&self.rows, &self.by_canonical))
+    }
+
     /// About how many bytes it holds.
     #[must_use]
     pub fn weight(&self) -> usize {
         let strings: usize = self.rows.iter().map(|row| row.id.len() + row.name.len() + 64).sum();
-        self.json.len() + strings + self.rows.len() * (size_of::<Model>() + 5 * size_of::<u32>())
+        let unique = self.unique.get().map_or(0, UniqueIndex::weight);
+        self.json.len() + strings + unique + self.rows.len() * (size_of::<Model>() + 5 * size_of::<u32>())
     }
 }
 
