@@ -26,11 +26,14 @@ pub use self::{
     listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
     modality::{Modalities, Modality},
     model::Model,
-    page::{Encoding, Extras, Page, PageKey},
+    page::{Encoding, Extras, Page, PageKey, UniqueShape},
     price::{Image, InvalidPrice, Price, Quote, Request, Search, Token, Unit, scaled_price},
     pricing::{Pricing, PricingSource, Tier},
     provider::{AmbiguousName, Directory, InvalidSlug, Priority, Provider, Slug},
-    query::{Cursor, Filter, Gateway, InvalidCursor, Query, Selection, Sort, SortBy, Start, Window},
+    query::{
+        AppliedFilters, Cursor, Filter, Gateway, InvalidCursor, LOW_LATENCY_MS, Query, Selection, Sort, SortBy, Start,
+        ULTRA_LOW_LATENCY_MS, Window,
+    },
     snapshot::{Epoch, Snapshot},
     source::{
         CatalogStore, Changes, FetchedList, HealthStatus, ListError, ListSource, ModelHealth, RowFilter, RowKey,

@@ -98,6 +98,9 @@ pub(crate) struct ModelJson<'a> {
     pub(crate) created: Option<i64>,
     #[serde(borrow)]
     pub(crate) owned_by: Cow<'a, str>,
+    /// Who made it; `null` where that is not known, and `owned_by` and `provider_slug` name the provider instead.
+    #[serde(borrow, default)]
+    pub(crate) developer: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(crate) source_gateway: Cow<'a, str>,
     #[serde(borrow)]

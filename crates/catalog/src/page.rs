@@ -2,6 +2,7 @@
 
 mod compress;
 mod key;
+mod views;
 
 use std::{fmt, sync::OnceLock};
 
@@ -10,7 +11,7 @@ use gatewayz_cache_core::{Codec, CodecError};
 use serde::Serialize;
 use thiserror::Error;
 
-pub use self::{compress::Encoding, key::PageKey};
+pub use self::{compress::Encoding, key::PageKey, views::UniqueShape};
 use crate::{
     iso::Iso,
     query::{Cursor, Query},
@@ -35,6 +36,9 @@ pub struct Page {
 }
 
 impl Page {
+    const DATA: &[u8] = b"{\"data\":[";
+    const MODELS: &[u8] = b"{\"models\":[";
+
     /// Renders the page of a query. The time that a page says to be of is that of the catalogue's last change.
     #[must_use]
     pub fn render(snapshot: &Snapshot, query: &Query, extras: &Extras) -> Self {
@@ -58,10 +62,7 @@ impl Page {
             gateway: query.filter.gateway.as_str(),
             note: extras.note,
             timestamp: Iso(snapshot.changed_at()),
-            cached_at: Iso(snapshot.changed_at()),
-            cache_ttl: crate::keyspaces::PAGES.policy.ttl.as_secs(),
-            cache_key: &name,
-            epoch: epoch.to_string(),
+            stamp: Stamp::new(snapshot, &name),
         };
         let mut fields = Vec::with_capacity(512);
         render(&tail, &mut fields);
@@ -71,24 +72,25 @@ impl Page {
     }
 
     fn of_rows(snapshot: &Snapshot, rows: &[u32], fields: &[u8]) -> Self {
-        const HEAD: &[u8] = b"{\"data\":[";
         // The fields are an object of their own: its brace becomes the comma behind the rows.
         let fields = fields.get(1..).unwrap_or_default();
         let adjacent = match (rows.first(), rows.last()) {
-            (Some(&first), Some(&last)) if (last - first) as usize == rows.len() - 1 => Some(first..last + 1),
+            (Some(&first), Some(&last)) if last.checked_sub(first).is_some_and(|span| span as usize == rows.len() - 1) => {
+                Some(first..last + 1)
+            }
             _ => None,
         };
         let in_order = adjacent.filter(|_| rows.is_sorted()).map(|range| snapshot.objects(range));
         if let Some(rows) = in_order.as_ref().filter(|rows| rows.len() >= SHARED_ROWS) {
             let tail = [b"],", fields].concat();
-            return Self::new(Bytes::from_static(HEAD), rows.clone(), Bytes::from(tail));
+            return Self::new(Bytes::from_static(Self::DATA), rows.clone(), Bytes::from(tail));
         }
         let size = match &in_order {
             Some(rows) => rows.len(),
             None => rows.iter().map(|&row| snapshot.object_bytes(row).len() + 1).sum(),
         };
-        let mut body = Vec::with_capacity(HEAD.len() + size + 2 + fields.len());
-        body.extend_from_slice(HEAD);
+        let mut body = Vec::with_capacity(Self::DATA.len() + size + 2 + fields.len());
+        body.extend_from_slice(Self::DATA);
         match in_order {
             Some(rows) => body.extend_from_slice(&rows),
             None => {
@@ -181,6 +183,13 @@ struct Tail<'a> {
     gateway: &'a str,
     note: Option<&'static str>,
     timestamp: Iso,
+    #[serde(flatten)]
+    stamp: Stamp<'a>,
+}
+
+/// What a page says of itself: the last of its fields.
+#[derive(Serialize)]
+struct Stamp<'a> {
     #[serde(rename = "_cached_at")]
     cached_at: Iso,
     #[serde(rename = "_cache_ttl")]
@@ -189,6 +198,17 @@ struct Tail<'a> {
     cache_key: &'a str,
     /// Last, where the shared form is read from.
     epoch: String,
+}
+
+impl<'a> Stamp<'a> {
+    fn new(snapshot: &Snapshot, cache_key: &'a str) -> Self {
+        Self {
+            cached_at: Iso(snapshot.changed_at()),
+            cache_ttl: crate::keyspaces::PAGES.policy.ttl.as_secs(),
+            cache_key,
+            epoch: snapshot.epoch().to_string(),
+        }
+    }
 }
 
 fn etag(epoch: impl fmt::Display, key: &PageKey) -> Box<str> {
@@ -235,6 +255,10 @@ impl Codec<Page> for PageCodec {
 /// The key and the epoch that a rendered page ends with.
 fn ending(bytes: &[u8]) -> Option<(PageKey, &str)> {
     const CACHE_KEY: &str = "\"_cache_key\":\"catalog:v2:";
+    // What was cut off in front still has its ending.
+    if !bytes.starts_with(Page::DATA) && !bytes.starts_with(Page::MODELS) {
+        return None;
+    }
     let start = bytes.len().saturating_sub(256);
     // Rows may be of any language: the slice begins at a character only by luck.
     let tail = (start..bytes.len().min(start + 4)).find_map(|at| std::str::from_utf8(&bytes[at..]).ok())?;

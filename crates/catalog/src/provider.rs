@@ -8,7 +8,7 @@ use thiserror::Error;
 
 /// The one name of a provider in keys, tables and answers: lower-case letters, digits and inner `-`, at most 64 bytes.
 ///
-/// Other names that people use are resolved by [`Directory::resolve`] before anything is looked up.
+/// `all` is none: it means all providers together. Other names that people use are resolved by [`Directory::resolve`] before anything is looked up.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct Slug(Arc<str>);
@@ -22,6 +22,7 @@ impl Slug {
     pub fn new(text: &str) -> Result<Self, InvalidSlug> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         if text.is_empty()
+            || text == "all"
             || text.len() > 64
             || !text.bytes().all(plain)
             || text.starts_with('-')
@@ -86,7 +87,7 @@ impl CacheKey for Slug {
 
 /// Why a text is no slug.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("a provider slug is 1 to 64 lower-case letters, digits and inner `-`")]
+#[error("a provider slug is 1 to 64 lower-case letters, digits and inner `-`, and not `all`")]
 pub struct InvalidSlug;
 
 /// How soon a provider's list is worth waiting for.

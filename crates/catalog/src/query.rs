@@ -1,11 +1,13 @@
 //! What one may ask of the catalogue, and the rows that answer it.
 
+mod applied;
 mod cursor;
 mod filter;
 
 use std::cmp::Ordering;
 
 pub use self::{
+    applied::AppliedFilters,
     cursor::{Cursor, InvalidCursor},
     filter::{Filter, Gateway},
 };
@@ -34,7 +36,8 @@ pub struct Sort {
 /// What rows are ordered by. Rows of which it is not known come last, in both directions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SortBy {
-    /// Providers by priority and name, then ids.
+    /// Providers by priority and name, then ids. Where the filter has a text, rows whose id is that text come first,
+    /// then those whose id begins with it.
     #[default]
     Default,
     /// The name for people.
@@ -154,7 +157,22 @@ impl Selection {
     }
 }
 
+/// Below so many milliseconds an answer is soon.
+pub const LOW_LATENCY_MS: u32 = 500;
+/// Below so many milliseconds an answer is at once.
+pub const ULTRA_LOW_LATENCY_MS: u32 = 100;
+
 impl Snapshot {
+    /// The rows that answer in less than so many milliseconds on average, the fastest first.
+    #[must_use]
+    pub fn faster_than(&self, milliseconds: u32) -> Vec<u32> {
+        let time = |at: u32| self.rows()[at as usize].average_response_time_ms;
+        let is_faster = |at: &u32| time(*at).is_some_and(|time| time < milliseconds);
+        let mut rows: Vec<u32> = (0..).take(self.len()).filter(is_faster).collect();
+        rows.sort_by_key(|&at| time(at));
+        rows
+    }
+
     /// The rows that answer a query. Looks at each row of the gateway once; a query without filters looks at none.
     #[must_use]
     pub fn select(&self, query: &Query) -> Selection {
@@ -168,7 +186,7 @@ impl Snapshot {
             let total = range.end - range.start;
             let offset = match &window.start {
                 Start::Offset(offset) => (*offset).min(total),
-                Start::After(cursor) => cursor.position(self, *sort, |at| range.start + at, total),
+                Start::After(cursor) => cursor.position(self, query, |at| range.start + at, total),
             };
             let end = window.limit.map_or(total, |limit| offset.saturating_add(limit).min(total));
             return Selection {
@@ -181,7 +199,7 @@ impl Snapshot {
         let total = u32::try_from(matching.len()).unwrap_or(u32::MAX);
         let offset = match &window.start {
             Start::Offset(offset) => (*offset).min(total),
-            Start::After(cursor) => cursor.position(self, *sort, |at| matching[at as usize], total),
+            Start::After(cursor) => cursor.position(self, query, |at| matching[at as usize], total),
         };
         let end = window.limit.map_or(total, |limit| offset.saturating_add(limit).min(total));
         Selection {
@@ -200,6 +218,9 @@ impl Snapshot {
                 Gateway::All => (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).filter(matches).collect(),
                 Gateway::Provider(slug) => self.provider_rows(slug.as_str()).filter(matches).collect(),
             };
+            if filter.text.is_some() {
+                matching.sort_by_cached_key(|&at| filter.remoteness(&rows[at as usize].id));
+            }
             if sort.descending {
                 matching.reverse();
             }
@@ -226,20 +247,22 @@ impl Snapshot {
         let rows = self.rows();
         let (a, b) = (&rows[a as usize], &rows[b as usize]);
         match by {
-            SortBy::Popularity => self.with_canonical(&a.canonical).len() == self.with_canonical(&b.canonical).len(),
+            SortBy::Popularity => self.provider_count(&a.canonical) == self.provider_count(&b.canonical),
             _ => by.compare(a, b) == Ordering::Equal,
         }
     }
 
-    /// How two rows stand in an order: as [`matching`](Self::matching) puts them.
-    pub(crate) fn compare_rows(&self, sort: Sort, a: u32, b: u32) -> Ordering {
+    /// How two rows stand in a query's order: as [`matching`](Self::matching) puts them.
+    pub(crate) fn compare_rows(&self, filter: &Filter, sort: Sort, a: u32, b: u32) -> Ordering {
         let rows = self.rows();
         let (left, right) = (&rows[a as usize], &rows[b as usize]);
         let turn = |order: Ordering| if sort.descending { order.reverse() } else { order };
         match sort.by {
-            SortBy::Default => turn(a.cmp(&b)),
+            SortBy::Default => {
+                turn((filter.remoteness(&left.id), a).cmp(&(filter.remoteness(&right.id), b)))
+            }
             SortBy::Popularity => {
-                let providers = |row: &Model| self.with_canonical(&row.canonical).len();
+                let providers = |row: &Model| self.provider_count(&row.canonical);
                 turn(providers(left).cmp(&providers(right))).then(a.cmp(&b))
             }
             by => (by.knows(right).cmp(&by.knows(left)))

@@ -47,7 +47,8 @@ pub struct Snapshot {
     unique: OnceLock<UniqueIndex>,
 }
 
-/// Which catalogue it is: a digest of all of its JSON. The same models give the same epoch on every node.
+/// Which catalogue it is: a digest of all of its JSON, and of the names of its providers. The same models give the same
+/// epoch on every node.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Epoch([u8; 16]);
 
@@ -85,8 +86,6 @@ impl fmt::Debug for Snapshot {
 impl Snapshot {
     /// Puts rows that stand in their order, and their JSON, into a snapshot.
     fn assemble(directory: Arc<Directory>, rows: Vec<Model>, json: Bytes, offsets: Vec<u32>) -> Self {
-        let mut epoch = [0; 16];
-        epoch.copy_from_slice(&Sha256::digest(&json)[..16]);
         let mut providers: Vec<(Arc<Provider>, Range<u32>)> = Vec::new();
         for (row, at) in rows.iter().zip(0_u32..) {
             match providers.last_mut() {
@@ -94,14 +93,22 @@ impl Snapshot {
                 _ => providers.push((Arc::clone(&row.provider), at..at + 1)),
             }
         }
-        let developer = |row: &Model| row.developer.clone();
+        let mut digest = Sha256::new();
+        digest.update(&json);
+        for (provider, _) in &providers {
+            // Models with their offers show it; the rows' JSON does not.
+            digest.update(provider.name.as_bytes());
+            digest.update([0]);
+        }
+        let mut epoch = [0; 16];
+        epoch.copy_from_slice(&digest.finalize()[..16]);
         Self {
             directory,
             epoch: Epoch(epoch),
             changed_at: rows.iter().map(|row| row.updated_at).max().unwrap_or(0),
             by_id: sorted(&rows, |a, b| a.id.cmp(&b.id)),
             by_canonical: sorted(&rows, |a, b| a.canonical.cmp(&b.canonical)),
-            by_developer: sorted(&rows, |a, b| developer(a).cmp(&developer(b))),
+            by_developer: sorted(&rows, |a, b| a.developer.cmp(&b.developer)),
             orders: Orders::default(),
             unique: OnceLock::new(),
             rows: rows.into(),
@@ -150,7 +157,7 @@ impl Snapshot {
     /// The JSON object of a row.
     #[must_use]
     pub fn object(&self, row: u32) -> Bytes {
-        self.objects(row..row + 1)
+        self.objects(row..row.saturating_add(1))
     }
 
     /// The same, borrowed.
@@ -200,15 +207,14 @@ impl Snapshot {
         Some(range.start + u32::try_from(at).ok()?)
     }
 
-    /// How many rows stand before where the row of a provider's model is or would be.
-    pub(crate) fn place(&self, provider: &Slug, id: &str) -> u32 {
-        let Some(known) = self.directory.resolve(provider.as_str()) else {
-            return 0;
-        };
+    /// How many rows stand before where the row of a provider's model is or would be; `None` where nobody knows the
+    /// provider, and with it its place.
+    pub(crate) fn place(&self, provider: &Slug, id: &str) -> Option<u32> {
+        let known = self.directory.resolve(provider.as_str())?;
         let place = self
             .rows
             .partition_point(|row| (build::rank(&row.provider), &*row.id) < (build::rank(known), id));
-        u32::try_from(place).unwrap_or(u32::MAX)
+        u32::try_from(place).ok()
     }
 
     /// The rows with an id, of all providers.
@@ -221,6 +227,13 @@ impl Snapshot {
     #[must_use]
     pub fn with_canonical(&self, name: &str) -> &[u32] {
         self.equal(&self.by_canonical, |row| row.canonical.as_ref().cmp(name))
+    }
+
+    /// How many providers serve a model.
+    pub(crate) fn provider_count(&self, canonical: &str) -> usize {
+        let slug = |at: u32| &self.rows[at as usize].provider.slug;
+        // They stand by provider.
+        self.with_canonical(canonical).chunk_by(|&a, &b| slug(a) == slug(b)).count()
     }
 
     /// The rows of one developer's models.

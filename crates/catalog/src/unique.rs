@@ -18,7 +18,7 @@ use bytes::Bytes;
 use self::index::Group;
 pub(crate) use self::{
     index::{UniqueIndex, by_cost},
-    json::OfferJson,
+    json::{OfferJson, UniqueTail},
 };
 use crate::{
     model::Model,

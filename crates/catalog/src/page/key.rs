@@ -5,11 +5,12 @@ use std::fmt;
 use gatewayz_cache_core::CacheKey;
 use sha2::{Digest as _, Sha256};
 
-use super::Extras;
+use super::{Extras, UniqueShape};
 use crate::{
     modality::Modalities,
     provider::Slug,
     query::{Filter, Gateway, Query, Start},
+    unique::UniqueQuery,
 };
 
 /// A page's key: `catalog:v2:{gateway}:{digest}`. The digest is SHA-256 over all parameters, so that no two queries
@@ -24,60 +25,56 @@ impl PageKey {
     /// The key of a query. Allocates nothing.
     #[must_use]
     pub fn new(query: &Query, extras: &Extras) -> Self {
-        // Every field is named, so that a new one cannot be forgotten.
-        let Query { filter, sort, window } = query;
-        let Filter {
-            gateway,
-            provider,
-            developer,
-            text,
-            private,
-            free,
-            input,
-            output,
-            min_context,
-            max_context,
-            min_price,
-            max_price,
-            parameters,
-        } = filter;
-        let Extras {
-            include_huggingface,
-            note,
-        } = extras;
         let mut fields = Fields(Sha256::new());
-        fields.text(Some(gateway.as_str()));
-        fields.text(provider.as_deref());
-        fields.text(developer.as_deref());
-        fields.text(text.as_deref());
-        fields.number(private.map(u64::from));
-        fields.number(free.map(u64::from));
-        fields.modalities(*input);
-        fields.modalities(*output);
-        fields.number(min_context.map(|tokens| tokens.get().into()));
-        fields.number(max_context.map(|tokens| tokens.get().into()));
-        fields.number(min_price.map(|price| price.steps()));
-        fields.number(max_price.map(|price| price.steps()));
-        fields.number(Some(parameters.len() as u64));
-        for parameter in parameters {
-            fields.text(Some(parameter));
-        }
-        fields.number(Some(sort.by as u64));
-        fields.number(Some(sort.descending.into()));
-        fields.number(window.limit.map(u64::from));
-        match &window.start {
-            Start::Offset(offset) => fields.number(Some((*offset).into())),
-            Start::After(cursor) => {
-                fields.number(None);
-                cursor.parts(|offset, provider, id| {
-                    fields.number(Some(offset.into()));
-                    fields.text(Some(provider));
-                    fields.text(Some(id));
-                });
+        fields.query(query);
+        fields.extras(extras);
+        Self::of(&query.filter.gateway, fields)
+    }
+
+    /// The key of a search with the same query.
+    #[must_use]
+    pub fn search(query: &Query) -> Self {
+        let mut fields = Fields(Sha256::new());
+        // No gateway, with whose name the fields of the others begin, has a colon in it.
+        fields.text(Some(":search"));
+        fields.query(query);
+        Self::of(&query.filter.gateway, fields)
+    }
+
+    /// The key of models with their offers. It stands with those of `all`, whatever the gateway asked for: the offers
+    /// are those of all providers, and any change of them makes the page untrue.
+    #[must_use]
+    pub fn unique(query: &UniqueQuery, shape: UniqueShape) -> Self {
+        // Every field is named, so that a new one cannot be forgotten.
+        let UniqueQuery {
+            filter,
+            min_providers,
+            include_inactive,
+            sort_by,
+            descending,
+            offset,
+            limit,
+        } = query;
+        let mut fields = Fields(Sha256::new());
+        fields.text(Some(":unique"));
+        fields.filter(filter);
+        fields.number(min_providers.map(|least| least.get().into()));
+        fields.number(Some((*include_inactive).into()));
+        fields.number(Some(*sort_by as u64));
+        fields.number(Some((*descending).into()));
+        fields.number(Some((*offset).into()));
+        fields.number(limit.map(u64::from));
+        match shape {
+            UniqueShape::Models => fields.number(None),
+            UniqueShape::Rows(extras) => {
+                fields.number(Some(0));
+                fields.extras(&extras);
             }
         }
-        fields.number(Some((*include_huggingface).into()));
-        fields.text(*note);
+        Self::of(&Gateway::All, fields)
+    }
+
+    fn of(gateway: &Gateway, fields: Fields) -> Self {
         Self {
             gateway: gateway.clone(),
             digest: fields.0.finalize().into(),
@@ -135,6 +132,69 @@ impl Fields {
     fn number(&mut self, number: Option<u64>) {
         self.0.update([u8::from(number.is_some())]);
         self.0.update(number.unwrap_or_default().to_le_bytes());
+    }
+
+    fn query(&mut self, query: &Query) {
+        let Query { filter, sort, window } = query;
+        self.filter(filter);
+        self.number(Some(sort.by as u64));
+        self.number(Some(sort.descending.into()));
+        self.number(window.limit.map(u64::from));
+        match &window.start {
+            Start::Offset(offset) => self.number(Some((*offset).into())),
+            Start::After(cursor) => {
+                self.number(None);
+                cursor.parts(|offset, provider, id| {
+                    self.number(Some(offset.into()));
+                    self.text(Some(provider));
+                    self.text(Some(id));
+                });
+            }
+        }
+    }
+
+    fn filter(&mut self, filter: &Filter) {
+        // Every field is named, so that a new one cannot be forgotten.
+        let Filter {
+            gateway,
+            provider,
+            developer,
+            text,
+            private,
+            free,
+            input,
+            output,
+            min_context,
+            max_context,
+            min_price,
+            max_price,
+            parameters,
+        } = filter;
+        self.text(Some(gateway.as_str()));
+        self.text(provider.as_deref());
+        self.text(developer.as_deref());
+        self.text(text.as_deref());
+        self.number(private.map(u64::from));
+        self.number(free.map(u64::from));
+        self.modalities(*input);
+        self.modalities(*output);
+        self.number(min_context.map(|tokens| tokens.get().into()));
+        self.number(max_context.map(|tokens| tokens.get().into()));
+        self.number(min_price.map(|price| price.steps()));
+        self.number(max_price.map(|price| price.steps()));
+        self.number(Some(parameters.len() as u64));
+        for parameter in parameters {
+            self.text(Some(parameter));
+        }
+    }
+
+    fn extras(&mut self, extras: &Extras) {
+        let Extras {
+            include_huggingface,
+            note,
+        } = extras;
+        self.number(Some((*include_huggingface).into()));
+        self.text(*note);
     }
 
     fn modalities(&mut self, modalities: Modalities) {

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, fmt, str::FromStr};
 
 use thiserror::Error;
 
-use super::{Sort, SortBy};
+use super::{Query, SortBy};
 use crate::{provider::Slug, snapshot::Snapshot};
 
 /// The place after a row, for the order in which it was given out. Opaque to callers: letters, digits, `-` and `_`.
@@ -33,8 +33,9 @@ impl Cursor {
         read(self.offset, self.provider.as_str(), &self.id);
     }
 
-    /// How many of the rows `row_at(0..total)`, which stand in the order `sort`, come before or are the cursor's row.
-    pub(super) fn position(&self, snapshot: &Snapshot, sort: Sort, row_at: impl Fn(u32) -> u32, total: u32) -> u32 {
+    /// How many of the rows `row_at(0..total)`, which stand in the query's order, come before or are the cursor's row.
+    pub(super) fn position(&self, snapshot: &Snapshot, query: &Query, row_at: impl Fn(u32) -> u32, total: u32) -> u32 {
+        let Query { filter, sort, .. } = query;
         let before = |is_before: &dyn Fn(u32) -> bool| {
             let (mut low, mut high) = (0, total);
             while low < high {
@@ -49,11 +50,15 @@ impl Cursor {
         };
         match snapshot.find(&self.provider, &self.id) {
             // It may no longer match; its place among those that do is known all the same.
-            Some(row) => before(&|at| snapshot.compare_rows(sort, at, row) != Ordering::Greater),
-            None if sort.by == SortBy::Default => {
-                let place = snapshot.place(&self.provider, &self.id);
-                before(&|at| (at < place) != sort.descending)
-            }
+            Some(row) => before(&|at| snapshot.compare_rows(filter, *sort, at, row) != Ordering::Greater),
+            None if sort.by == SortBy::Default => match snapshot.place(&self.provider, &self.id) {
+                Some(place) => {
+                    let gone = (filter.remoteness(&self.id), place);
+                    let stands = |at: u32| (filter.remoteness(&snapshot.rows()[at as usize].id), at);
+                    before(&|at| (stands(at) < gone) != sort.descending)
+                }
+                None => self.offset.min(total),
+            },
             None => self.offset.min(total),
         }
     }

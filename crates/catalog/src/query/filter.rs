@@ -72,6 +72,26 @@ impl Filter {
         *self == plain
     }
 
+    /// How far an id is from the text that is looked for: 0 where it is the text, 1 where it begins with it, each with
+    /// or without what stands before the last slash; 2 otherwise. 0 where no text is looked for.
+    pub(crate) fn remoteness(&self, id: &str) -> u8 {
+        let Some(text) = self.text.as_deref().map(str::trim) else {
+            return 0;
+        };
+        let name = id.rsplit('/').next().unwrap_or(id);
+        let begins = |whole: &str| {
+            let beginning = whole.as_bytes().get(..text.len());
+            beginning.is_some_and(|beginning| beginning.eq_ignore_ascii_case(text.as_bytes()))
+        };
+        if id.eq_ignore_ascii_case(text) || name.eq_ignore_ascii_case(text) {
+            0
+        } else if begins(id) || begins(name) {
+            1
+        } else {
+            2
+        }
+    }
+
     /// Whether a row meets all of it.
     #[must_use]
     pub fn matches(&self, row: &Model) -> bool {

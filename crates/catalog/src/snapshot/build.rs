@@ -129,7 +129,7 @@ fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
     let listing = &row.listing;
     let modality = model.modality();
     let provider = &model.provider;
-    let developer = model.developer.as_deref().unwrap_or(provider.slug.as_str());
+    let owner = model.developer.as_deref().unwrap_or(provider.slug.as_str());
     let text = |text: &'_ Option<String>| text.clone().map(Cow::Owned);
     let object = ModelJson {
         id: Cow::Borrowed(&model.id),
@@ -138,9 +138,10 @@ fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
         name: Cow::Borrowed(&model.name),
         object: Cow::Borrowed("model"),
         created: model.created,
-        owned_by: Cow::Borrowed(developer),
+        owned_by: Cow::Borrowed(owner),
+        developer: model.developer.as_deref().map(Cow::Borrowed),
         source_gateway: Cow::Borrowed(provider.slug.as_str()),
-        provider_slug: Cow::Borrowed(developer),
+        provider_slug: Cow::Borrowed(owner),
         description: listing.description.as_deref().map(Cow::Borrowed),
         context_length: model.context_length,
         max_output_tokens: model.max_output,

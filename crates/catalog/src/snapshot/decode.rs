@@ -64,13 +64,12 @@ impl Snapshot {
 
 fn read(directory: &Directory, object: ModelJson<'_>, names: &mut Interner) -> Option<Model> {
     let provider = directory.resolve(&object.source_gateway).filter(|provider| provider.active)?;
-    let developer = (object.provider_slug != provider.slug.as_str()).then(|| names.text(&object.provider_slug));
     Some(Model {
         provider: Arc::clone(provider),
         id: object.id.as_ref().into(),
         name: object.name.as_ref().into(),
         canonical: names.text(&object.canonical_slug),
-        developer,
+        developer: object.developer.as_deref().map(|developer| names.text(developer)),
         created: object.created,
         context_length: object.context_length,
         max_output: object.max_output_tokens,

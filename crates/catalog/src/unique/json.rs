@@ -98,7 +98,7 @@ fn number(price: Price<Token>) -> Option<Box<RawValue>> {
 
 /// The answer of `/v1/models/unique` besides its models.
 #[derive(Debug, Serialize)]
-struct UniqueTail {
+pub(crate) struct UniqueTail {
     total: u32,
     limit: Option<u32>,
     offset: u32,
@@ -119,7 +119,7 @@ struct Sort {
 }
 
 impl UniqueTail {
-    fn of(page: &UniquePage<'_>) -> Self {
+    pub(crate) fn of(page: &UniquePage<'_>) -> Self {
         Self {
             total: page.total,
             limit: page.query.limit,
