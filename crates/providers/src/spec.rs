@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct ListSpec {
     /// Where the list is.
     pub url: String,
+    /// Where it is asked for next when the key is refused: the same account's other regions.
+    #[serde(default)]
+    pub fallback_urls: Vec<String>,
     /// How the request proves who asks.
     #[serde(default)]
     pub auth: Auth,
