@@ -46,6 +46,7 @@ fn cargo_fuzz(workspace: &Workspace, package: &Path, verb: &str) -> std::process
     command
 }
 
+/// Returns `*/fuzz` under the folder where that is a package, in order.
 fn packages(crates: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(crates).into_iter().flatten().flatten();
     let mut packages: Vec<_> = entries
@@ -54,4 +55,44 @@ fn packages(crates: &Path) -> Vec<PathBuf> {
         .collect();
     packages.sort();
     packages
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::packages;
+    use crate::workspace::Workspace;
+
+    #[test]
+    fn the_fuzz_package_of_any_crate_is_found() {
+        let root = std::env::temp_dir().join(format!("xtask-fuzz-{}", std::process::id()));
+        for path in [
+            "b/fuzz/Cargo.toml",
+            "a/fuzz/Cargo.toml",
+            "c/fuzz/corpus/one",
+            "d/Cargo.toml",
+        ] {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), "").unwrap();
+        }
+        let found = packages(&root);
+        std::fs::remove_dir_all(&root).unwrap();
+        assert_eq!(found, [root.join("a/fuzz"), root.join("b/fuzz")]);
+        assert!(packages(Path::new("/nowhere")).is_empty());
+    }
+
+    #[test]
+    fn every_fuzz_package_stands_outside_the_workspace() {
+        let workspace = Workspace::find().unwrap();
+        let manifest = std::fs::read_to_string(workspace.root().join("Cargo.toml")).unwrap();
+        for package in packages(&workspace.root().join("crates")) {
+            let package = package.strip_prefix(workspace.root()).unwrap().display().to_string();
+            let excluded = manifest.lines().find(|line| line.starts_with("exclude = ")).unwrap();
+            assert!(
+                excluded.contains(&format!("\"{package}\"")),
+                "{package}: name it under `exclude`"
+            );
+        }
+    }
 }

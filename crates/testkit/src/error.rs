@@ -104,6 +104,18 @@ pub struct NotInTime {
     pub looks: u32,
 }
 
+/// The recorded lists could not be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordedError {
+    /// The data folder is absent.
+    #[error(transparent)]
+    Absent(#[from] DataAbsent),
+    /// One of its files is absent, or damaged.
+    #[error("a recorded list cannot be read")]
+    Io(#[from] io::Error),
+}
+
 /// The data folder beside the workspace is absent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{} is absent: the tests that need it are skipped; put the shared data folder beside the workspace to run them", path.display())]

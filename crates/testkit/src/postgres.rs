@@ -1,11 +1,9 @@
 //! Private PostgreSQL servers.
 
 mod cluster;
+mod launch;
 mod programs;
 mod server;
 mod wire;
 
-pub use self::{
-    server::{Postgres, PostgresBuilder},
-    wire::Row,
-};
+pub use self::{launch::PostgresBuilder, server::Postgres, wire::Row};

@@ -169,18 +169,23 @@ impl Process {
 
     /// Stops the server and then its children, and returns when the kernel has done so.
     pub(crate) fn freeze(&self) -> Result<(), ServerError> {
+        let deadline = Deadline::after(REAP_LIMIT);
         self.signal(Signal::STOP)?;
         // A signal to a process on another core takes a moment; until then the server might still answer.
-        settled(self.server, |state| state == 'T');
-        let children = self.children();
-        for &child in &children {
-            // One that is gone needs no signal.
-            kill_process(child, Signal::STOP).ok();
+        settled(self.server, "T");
+        // The kernel may leave some out while others end: the list is whole when all that are in it stand still.
+        loop {
+            let mut running = self.children();
+            running.retain(|&child| state(child).is_some_and(|state| !matches!(state, 'T' | 'Z' | 'X')));
+            if running.is_empty() || deadline.remaining().is_none() {
+                return Ok(());
+            }
+            for child in running {
+                // One that is gone needs no signal.
+                kill_process(child, Signal::STOP).ok();
+                settled(child, "T");
+            }
         }
-        for child in children {
-            settled(child, |state| state == 'T');
-        }
-        Ok(())
     }
 
     pub(crate) fn thaw(&self) -> Result<(), ServerError> {
@@ -238,7 +243,7 @@ impl Process {
             drop(parting.write_all(b"end\n"));
             for child in children {
                 // Whatever runs next must find them gone from the server's files and memory.
-                settled(child, |state| matches!(state, 'Z' | 'X'));
+                settled(child, "");
             }
         }
     }
@@ -252,10 +257,11 @@ impl Drop for Process {
     }
 }
 
-/// Blocks until the process is in the state that is wanted, or is gone: some microseconds.
-fn settled(pid: Pid, is_wanted: impl Fn(char) -> bool) {
+/// Blocks until the process is in one of the states that are wanted, or has ended, reaped or not: some microseconds.
+fn settled(pid: Pid, wanted: &str) {
     let deadline = Deadline::after(REAP_LIMIT);
-    while state(pid).is_some_and(|state| !is_wanted(state)) && deadline.remaining().is_some() {
+    let is_settled = |state| wanted.contains(state) || matches!(state, 'Z' | 'X');
+    while state(pid).is_some_and(|state| !is_settled(state)) && deadline.remaining().is_some() {
         std::thread::yield_now();
     }
 }

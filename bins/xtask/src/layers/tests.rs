@@ -63,6 +63,17 @@ fn edges_down_hold() {
     check_edge("crates/cache-redis", "gatewayz-cache-core", Kind::Normal, &[]);
     check_edge("crates/catalog", "gatewayz-cache-core", Kind::Normal, &[]);
     check_edge("crates/store", "gatewayz-catalog", Kind::Normal, &[]);
+    for above in ["crates/store", "crates/providers"] {
+        for below in ["gatewayz-catalog", "gatewayz-cache-core"] {
+            check_edge(above, below, Kind::Normal, &[]);
+        }
+        for below in ["gatewayz-cache-redis", "gatewayz-testkit"] {
+            check_edge(above, below, Kind::Dev, &[]);
+        }
+        for room in ["tests", "benches"] {
+            check_edge(room, &above.replace("crates/", "gatewayz-"), Kind::Normal, &[]);
+        }
+    }
     check_edge("bins/gatewayz", "gatewayz-cache-redis", Kind::Normal, &[]);
     check_edge("crates/cache-core", "gatewayz-testkit", Kind::Dev, &[]);
     check_edge("crates/db-cache", "gatewayz-cache-redis", Kind::Dev, &[]);

@@ -20,14 +20,13 @@ use super::programs::Programs;
 use crate::{error::ServerError, process::User};
 
 /// What the folder is made with. `C` and UTF-8 whatever the machine speaks; small files of the log, as few as may be.
-const INITDB: [&str; 7] = [
+const INITDB: [&str; 6] = [
     "--auth=trust",
     "--encoding=UTF8",
     "--no-locale",
     "--no-sync",
     "--username=postgres",
     "--wal-segsize=1",
-    "--no-instructions",
 ];
 /// A template older than this is made anew: what sweeps the temporary folder might have taken parts of it.
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -140,6 +139,7 @@ impl Template {
 fn private_folder(parent: &Path, prefix: &str, user: Option<User>) -> Result<TempDir, ServerError> {
     let dir = tempfile::Builder::new()
         .prefix(OsStr::new(prefix))
+        .permissions(std::fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(ServerError::io("make a temporary folder"))?;
     if let Some(user) = user {

@@ -13,4 +13,6 @@ mod sentinel;
 #[cfg(test)]
 mod server;
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod waiting;
