@@ -6,6 +6,7 @@
 
 mod alone;
 mod cluster;
+pub mod models;
 mod report;
 mod stopwatch;
 mod turns;

@@ -249,7 +249,9 @@ impl Node {
         Arc::clone(&self.inner.attachment)
     }
 
-    pub(crate) fn time(&self) -> &Time {
+    /// The time that the node's caches go by.
+    #[must_use]
+    pub fn time(&self) -> &Time {
         &self.inner.time
     }
 

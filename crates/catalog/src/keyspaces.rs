@@ -13,7 +13,12 @@ const fn minutes(minutes: u64) -> Duration {
 const STALE: Duration = minutes(60);
 
 /// `models:catalog:full`: all models of all active providers.
-pub const FULL: Keyspace = Keyspace::new("models:catalog:full", Policy::new(minutes(15)).with_stale(STALE));
+pub const FULL: Keyspace = Keyspace::new(
+    "models:catalog:full",
+    Policy::new(minutes(15))
+        .with_stale(STALE)
+        .with_timeouts(Duration::from_millis(100), Duration::from_secs(30)),
+);
 /// `models:provider:{slug}`: the models of one provider.
 pub const PROVIDER: Keyspace = Keyspace::new("models:provider", Policy::new(minutes(30)).with_stale(STALE));
 /// `models:gateway:{slug}`: another name of the same, for readers that know only that one.
@@ -33,10 +38,10 @@ pub const PAGES: Keyspace = Keyspace::new("catalog:v2", Policy::new(minutes(5)))
 /// `catalog:metadata:{gateway}`: how many pages were rendered.
 pub const METADATA: Keyspace = Keyspace::new("catalog:metadata", Policy::new(minutes(24 * 60)).incoherent());
 
-/// The subject of a change of one provider's list.
-pub const PROVIDER_CHANGED: &str = "catalog-provider";
+/// The subject of a change of one provider's list. No keyspace begins so: a subject that one did would be taken for it.
+pub const PROVIDER_CHANGED: &str = "provider-list";
 /// The subject of a change that touches everything.
-pub const CATALOG_CHANGED: &str = "catalog";
+pub const CATALOG_CHANGED: &str = "all-lists";
 
 /// Adds what a change of the catalogue makes untrue to a graph.
 #[must_use]

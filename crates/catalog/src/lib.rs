@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cache;
 mod compare;
 pub mod enrich;
 #[cfg(test)]
@@ -19,9 +20,11 @@ mod snapshot;
 mod source;
 mod stats;
 mod summary;
+mod sync;
 mod unique;
 
 pub use self::{
+    cache::{Catalog, CatalogError, CatalogStats, Invalidated, Memory, PageMetadata, Rendered},
     compare::{BatchComparison, Comparison, Criterion},
     listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
     modality::{Modalities, Modality},
@@ -41,5 +44,6 @@ pub use self::{
     },
     stats::{HealthCounts, Percentiles, PriceCounts, Stats},
     summary::{DeveloperSummary, GatewayStatus, GatewayStatusSummary, GatewayStatuses, ProviderSummary, logo_url},
+    sync::{Outcome, Phase, Progress, ProviderReport, Schedule, ScheduledSync, Sync, SyncOptions, SyncReport},
     unique::{UniqueModel, UniquePage, UniqueQuery, UniqueSortBy},
 };

@@ -18,8 +18,8 @@ use std::{
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::build::render;
 use self::order::Orders;
+pub(crate) use self::{build::render, decode::SnapshotCodec};
 use crate::{
     model::Model,
     provider::{Directory, Provider, Slug},
@@ -233,7 +233,9 @@ impl Snapshot {
     pub(crate) fn provider_count(&self, canonical: &str) -> usize {
         let slug = |at: u32| &self.rows[at as usize].provider.slug;
         // They stand by provider.
-        self.with_canonical(canonical).chunk_by(|&a, &b| slug(a) == slug(b)).count()
+        self.with_canonical(canonical)
+            .chunk_by(|&a, &b| slug(a) == slug(b))
+            .count()
     }
 
     /// The rows of one developer's models.

@@ -37,12 +37,12 @@ impl Page {
     /// The first call compresses, for about a millisecond per 100 KB; every other only clones a handle. Callers of
     /// large pages make the first call where blocking is allowed: [`Page::is_ready`] says whether it is over.
     pub fn compressed(&self, encoding: Encoding) -> Option<Bytes> {
-        let (form, compress): (_, fn(&Self) -> std::io::Result<Vec<u8>>) = match encoding {
+        let made = |form: std::io::Result<Vec<u8>>| form.map(Bytes::from).unwrap_or_default();
+        let bytes = match encoding {
             Encoding::Identity => return None,
-            Encoding::Gzip => (&self.gzip, gzip),
-            Encoding::Zstd => (&self.zstd, zstd),
+            Encoding::Gzip => self.gzip.get_or_init(|| made(gzip(self))),
+            Encoding::Zstd => self.zstd.get_or_init(|| made(zstd(self))),
         };
-        let bytes = form.get_or_init(|| compress(self).map(Bytes::from).unwrap_or_default());
         Some(bytes.clone()).filter(|bytes| !bytes.is_empty())
     }
 

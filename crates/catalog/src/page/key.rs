@@ -198,6 +198,8 @@ impl Fields {
     }
 
     fn modalities(&mut self, modalities: Modalities) {
-        self.number(Some(modalities.iter().fold(0, |set, modality| set | 1 << modality as u8)));
+        self.number(Some(
+            modalities.iter().fold(0, |set, modality| set | 1 << modality as u8),
+        ));
     }
 }

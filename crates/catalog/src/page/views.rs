@@ -28,7 +28,13 @@ impl Page {
         let key = PageKey::unique(query, shape);
         let name = key.to_string();
         let stamp = Stamp::new(snapshot, &name);
-        let mut body = Vec::with_capacity(1024 + page.models.iter().map(|model| model.offers().len() * 800).sum::<usize>());
+        let mut body = Vec::with_capacity(
+            1024 + page
+                .models
+                .iter()
+                .map(|model| model.offers().len() * 800)
+                .sum::<usize>(),
+        );
         body.extend_from_slice(match shape {
             UniqueShape::Models => Self::MODELS,
             UniqueShape::Rows(_) => Self::DATA,

@@ -82,7 +82,7 @@ impl FromStr for Cursor {
 
 impl Cursor {
     fn read(text: &str) -> Option<Self> {
-        if text.len() > 4096 || text.len() % 2 != 0 || !text.is_ascii() {
+        if text.len() > 4096 || !text.len().is_multiple_of(2) || !text.is_ascii() {
             return None;
         }
         let bytes: Option<Vec<u8>> = (0..text.len())

@@ -105,13 +105,27 @@ impl Filter {
             && self.free.is_none_or(|free| row.is_free() == free)
             && row.input.contains_all(self.input)
             && row.output.contains_all(self.output)
-            && self.min_context.is_none_or(|least| within(row.context_length.map(|context| context >= least)))
-            && self.max_context.is_none_or(|most| within(row.context_length.map(|context| context <= most)))
-            && self.min_price.is_none_or(|least| within(row.pricing.mean().map(|mean| mean >= least)))
-            && self.max_price.is_none_or(|most| within(row.pricing.mean().map(|mean| mean <= most)))
-            && self.developer.as_deref().is_none_or(|developer| row.developer.as_deref() == Some(developer))
+            && self
+                .min_context
+                .is_none_or(|least| within(row.context_length.map(|context| context >= least)))
+            && self
+                .max_context
+                .is_none_or(|most| within(row.context_length.map(|context| context <= most)))
+            && self
+                .min_price
+                .is_none_or(|least| within(row.pricing.mean().map(|mean| mean >= least)))
+            && self
+                .max_price
+                .is_none_or(|most| within(row.pricing.mean().map(|mean| mean <= most)))
+            && self
+                .developer
+                .as_deref()
+                .is_none_or(|developer| row.developer.as_deref() == Some(developer))
             && self.parameters.iter().all(|parameter| row.takes(parameter))
-            && self.provider.as_deref().is_none_or(|provider| of_provider(row, provider))
+            && self
+                .provider
+                .as_deref()
+                .is_none_or(|provider| of_provider(row, provider))
             && self.text.as_deref().is_none_or(|text| has_words(row, text))
     }
 }

@@ -20,11 +20,7 @@ impl Snapshot {
     /// Makes a snapshot of the rows of the store. Rows that are no longer listed, and rows of providers that are
     /// unknown or not active, are left out.
     #[must_use]
-    pub fn build(
-        directory: Arc<Directory>,
-        manual: &ManualPrices,
-        stored: Vec<StoredModel>,
-    ) -> Self {
+    pub fn build(directory: Arc<Directory>, manual: &ManualPrices, stored: Vec<StoredModel>) -> Self {
         let mut names = Interner::default();
         let mut canonical = String::new();
         let mut drafts: Vec<Draft> = stored
@@ -33,7 +29,9 @@ impl Snapshot {
             .filter_map(|row| Draft::new(&directory, row, &mut names, &mut canonical))
             .collect();
         drafts.sort_by(|a, b| {
-            rank(&a.provider).cmp(&rank(&b.provider)).then_with(|| a.row.listing.id.cmp(&b.row.listing.id))
+            rank(&a.provider)
+                .cmp(&rank(&b.provider))
+                .then_with(|| a.row.listing.id.cmp(&b.row.listing.id))
         });
         drafts.dedup_by(|b, a| a.provider.slug == b.provider.slug && a.row.listing.id == b.row.listing.id);
 
@@ -62,7 +60,11 @@ impl Snapshot {
 
 /// The order of providers: fast ones first, then by name.
 pub(super) fn rank(provider: &Provider) -> (Reverse<bool>, &str, &str) {
-    (Reverse(provider.priority == Priority::Fast), &provider.name, provider.slug.as_str())
+    (
+        Reverse(provider.priority == Priority::Fast),
+        &provider.name,
+        provider.slug.as_str(),
+    )
 }
 
 /// 4 GiB of JSON is two orders of magnitude more than all lists together.
@@ -78,10 +80,17 @@ struct Draft {
 
 impl Draft {
     fn new(directory: &Directory, row: StoredModel, names: &mut Interner, canonical: &mut String) -> Option<Self> {
-        let provider = directory.resolve(row.provider.as_str()).filter(|provider| provider.active)?;
+        let provider = directory
+            .resolve(row.provider.as_str())
+            .filter(|provider| provider.active)?;
         let listing = &row.listing;
         canonical.clear();
-        name::canonical(provider.slug.as_str(), listing.id.as_str(), listing.developer.as_deref(), canonical);
+        name::canonical(
+            provider.slug.as_str(),
+            listing.id.as_str(),
+            listing.developer.as_deref(),
+            canonical,
+        );
         Some(Self {
             provider: Arc::clone(provider),
             canonical: names.text(canonical),
@@ -156,7 +165,11 @@ fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
         pricing: PricingJson::of(&model.pricing),
         pricing_source: model.pricing_source.clone(),
         per_request_limits: listing.per_request_limits.as_deref(),
-        supported_parameters: listing.supported_parameters.iter().map(|name| Cow::Borrowed(name.as_str())).collect(),
+        supported_parameters: listing
+            .supported_parameters
+            .iter()
+            .map(|name| Cow::Borrowed(name.as_str()))
+            .collect(),
         default_parameters: listing.default_parameters.as_deref(),
         supports_streaming: model.abilities.streaming,
         supports_function_calling: model.abilities.functions,

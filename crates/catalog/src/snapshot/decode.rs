@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use gatewayz_cache_core::{Codec, CodecError};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -63,7 +64,9 @@ impl Snapshot {
 }
 
 fn read(directory: &Directory, object: ModelJson<'_>, names: &mut Interner) -> Option<Model> {
-    let provider = directory.resolve(&object.source_gateway).filter(|provider| provider.active)?;
+    let provider = directory
+        .resolve(&object.source_gateway)
+        .filter(|provider| provider.active)?;
     Some(Model {
         provider: Arc::clone(provider),
         id: object.id.as_ref().into(),
@@ -89,4 +92,26 @@ fn read(directory: &Directory, object: ModelJson<'_>, names: &mut Interner) -> O
         average_response_time_ms: object.average_response_time_ms,
         updated_at: object.updated_at,
     })
+}
+
+/// Snapshots in the shared tier: the documented array.
+#[derive(Debug)]
+pub(crate) struct SnapshotCodec {
+    directory: Arc<Directory>,
+}
+
+impl SnapshotCodec {
+    pub(crate) const fn new(directory: Arc<Directory>) -> Self {
+        Self { directory }
+    }
+}
+
+impl Codec<Snapshot> for SnapshotCodec {
+    fn encode(&self, snapshot: &Snapshot) -> Result<Bytes, CodecError> {
+        Ok(snapshot.encode())
+    }
+
+    fn decode(&self, bytes: &[u8]) -> Result<Snapshot, CodecError> {
+        Snapshot::decode(Arc::clone(&self.directory), bytes).map_err(|error| Arc::new(error) as CodecError)
+    }
 }

@@ -1,10 +1,6 @@
 //! Equal things once: the rows of a catalogue repeat developers, prices and sets of parameters.
 
-use std::{
-    collections::HashSet,
-    hash::Hash,
-    sync::Arc,
-};
+use std::{collections::HashSet, hash::Hash, sync::Arc};
 
 use crate::pricing::Pricing;
 

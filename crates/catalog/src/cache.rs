@@ -1,0 +1,283 @@
+//! The catalogue's caches: the snapshot, what is cut out of it, and rendered pages, kept coherent on all nodes.
+//!
+//! Everything is cut out of the one snapshot, whose keyspace every invalidation of the others covers too: a page that
+//! is made after an invalidation is made of a snapshot that was read after it.
+
+mod load;
+mod metadata;
+mod rendered;
+mod surface;
+
+use std::sync::Arc;
+
+use gatewayz_cache_core::{
+    Cache, Capacity, InvalidKeyspace, Invalidation, InvalidationGraph, LoadError, Loaded, Lookup, Node, Pace,
+    Propagation, loader_fn,
+};
+use thiserror::Error;
+
+pub(crate) use self::load::WriteGate;
+use self::{load::SnapshotLoader, metadata::MetadataBook, rendered::RenderedCodec};
+pub use self::{
+    metadata::PageMetadata,
+    rendered::Rendered,
+    surface::{CatalogStats, Invalidated},
+};
+use crate::{
+    enrich::ManualPrices,
+    keyspaces::{self, ModelKey},
+    page::{Extras, Page, PageCodec, PageKey},
+    provider::{Directory, Slug},
+    query::{Gateway, Query},
+    snapshot::{Snapshot, SnapshotCodec},
+    source::CatalogStore,
+    stats::Stats,
+};
+
+/// How much memory the caches may take.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Memory {
+    /// Of snapshots: the present one, and the next while it is being read.
+    pub snapshots: u64,
+    /// Of rendered pages.
+    pub pages: u64,
+    /// Of everything else, each.
+    pub others: u64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            snapshots: 256 << 20,
+            pages: 64 << 20,
+            others: 8 << 20,
+        }
+    }
+}
+
+/// Why the catalogue could not be read.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// Nothing that may be served is in memory or in the shared tier, and the store could not be read.
+    #[error("the catalogue cannot be read: {0}")]
+    Load(#[from] LoadError),
+    /// Nobody is called so.
+    #[error("there is no provider `{0}`")]
+    UnknownProvider(String),
+}
+
+impl CatalogError {
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub const fn is_transient(&self) -> bool {
+        match self {
+            Self::Load(error) => error.is_transient(),
+            Self::UnknownProvider(_) => false,
+        }
+    }
+}
+
+/// The catalogue as a service reads it. Cheap to clone; all clones are one.
+///
+/// # Consistency
+///
+/// A read that begins after an invalidation was acknowledged sees what the store held when the invalidation was asked
+/// for, or something newer, on every node.
+#[derive(Debug)]
+pub struct Catalog<S> {
+    inner: Arc<Inner<S>>,
+}
+
+impl<S> Clone for Catalog<S> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Inner<S> {
+    node: Node,
+    directory: Arc<Directory>,
+    store: Arc<S>,
+    loader: SnapshotLoader<S>,
+    full: Cache<(), Snapshot>,
+    provider: Cache<Slug, Rendered>,
+    gateway: Cache<Slug, Rendered>,
+    index: Cache<Slug, Rendered>,
+    model: Cache<ModelKey, Rendered>,
+    pricing: Cache<String, Rendered>,
+    unique: Cache<(), Rendered>,
+    stats: Cache<(), Stats>,
+    pages: Cache<PageKey, Page>,
+    metadata: MetadataBook,
+}
+
+impl<S: CatalogStore> Catalog<S> {
+    /// Registers the catalogue's caches with a node, whose graph [`keyspaces::declare`] has to have been part of.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKeyspace`] when another cache of the node has keys of these.
+    pub fn new(
+        node: &Node,
+        store: Arc<S>,
+        directory: Arc<Directory>,
+        manual: ManualPrices,
+        memory: Memory,
+    ) -> Result<Self, InvalidKeyspace> {
+        let others = Capacity::bytes(memory.others).with_largest(memory.others / 2);
+        let rendered = |keyspace| {
+            node.local_cache::<Rendered>(keyspace)
+                .codec(RenderedCodec)
+                .capacity(others)
+                .weigh(Rendered::weight)
+        };
+        let snapshots = Capacity::bytes(memory.snapshots)
+            .with_entries(2)
+            .with_largest(memory.snapshots / 2);
+        let gate = WriteGate::new(node)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                full: node
+                    .local_cache(keyspaces::FULL)
+                    .codec(SnapshotCodec::new(Arc::clone(&directory)))
+                    .capacity(snapshots)
+                    .weigh(Snapshot::weight)
+                    .build()?,
+                provider: rendered(keyspaces::PROVIDER).build()?,
+                gateway: rendered(keyspaces::GATEWAY).build()?,
+                index: rendered(keyspaces::INDEX).build()?,
+                model: rendered(keyspaces::MODEL).build()?,
+                pricing: rendered(keyspaces::PRICING).build()?,
+                unique: rendered(keyspaces::UNIQUE).build()?,
+                stats: node.cache(keyspaces::STATS).capacity(others).build()?,
+                pages: node
+                    .local_cache(keyspaces::PAGES)
+                    .codec(PageCodec)
+                    .capacity(
+                        Capacity::bytes(memory.pages)
+                            .with_entries(4096)
+                            .with_largest(memory.pages / 2),
+                    )
+                    .weigh(Page::weight)
+                    .build()?,
+                metadata: MetadataBook::new(node)?,
+                loader: SnapshotLoader::new(Arc::clone(&store), Arc::clone(&directory), manual, gate),
+                node: node.clone(),
+                directory,
+                store,
+            }),
+        })
+    }
+
+    /// All providers that are known.
+    #[must_use]
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.inner.directory
+    }
+
+    /// The store that the catalogue is read from.
+    #[must_use]
+    pub fn store(&self) -> &Arc<S> {
+        &self.inner.store
+    }
+
+    pub(crate) fn node(&self) -> &Node {
+        &self.inner.node
+    }
+
+    pub(crate) fn gate(&self) -> &WriteGate {
+        self.inner.loader.gate()
+    }
+
+    /// The present snapshot if it is at hand. Never loads, never waits.
+    #[must_use]
+    pub fn peek(&self) -> Option<Arc<Snapshot>> {
+        self.inner.full.hit(&())?.value
+    }
+
+    /// The present snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] when nothing may be served and the store cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing that others wait for.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, CatalogError> {
+        let lookup = self.inner.full.get_or_load(&(), &self.inner.loader).await?;
+        // The loader always finds a snapshot, be it an empty one.
+        lookup.value.ok_or(CatalogError::Load(LoadError::Abandoned))
+    }
+
+    /// Reads the store anew, whatever is cached.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] when the store cannot be read; the present snapshot stays.
+    pub async fn reload(&self) -> Result<(), CatalogError> {
+        let _refreshed = self.inner.full.refresh(&(), &self.inner.loader, Pace::Force).await?;
+        Ok(())
+    }
+
+    /// The page of a query if it is at hand. Never loads, never waits, allocates nothing.
+    #[inline]
+    #[must_use]
+    pub fn page_at_hand(&self, key: &PageKey) -> Option<Lookup<Page>> {
+        self.inner.pages.hit(key)
+    }
+
+    /// The page of a query.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError`] when nothing may be served and the store cannot be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing that others wait for.
+    pub async fn page(&self, query: &Query, extras: &Extras) -> Result<Lookup<Page>, CatalogError> {
+        let key = PageKey::new(query, extras);
+        if let Some(hit) = self.inner.pages.hit(&key) {
+            return Ok(hit);
+        }
+        let loader = {
+            let (catalog, query, extras) = (self.clone(), query.clone(), *extras);
+            loader_fn(move |_key: PageKey| {
+                let (catalog, query) = (catalog.clone(), query.clone());
+                async move {
+                    let snapshot = catalog.snapshot().await?;
+                    let page = Page::render(&snapshot, &query, &extras);
+                    catalog.inner.metadata.note(&query.filter.gateway, page.len());
+                    Ok::<_, CatalogError>(Loaded::found(page))
+                }
+            })
+        };
+        Ok(self.inner.pages.get_or_load(&key, &loader).await?)
+    }
+
+    /// How many pages of a gateway were rendered, on all nodes together, within a day of each other.
+    pub async fn page_metadata(&self, gateway: &Gateway) -> PageMetadata {
+        self.inner.metadata.read(gateway).await
+    }
+
+    /// Forgets, on every node, what these providers' lists say, and all that was made of it: one invalidation.
+    pub async fn invalidate_providers<'a>(&self, providers: impl IntoIterator<Item = &'a Slug>) -> Propagation {
+        let graph = keyspaces::declare(InvalidationGraph::new());
+        let mut all = Invalidation::new();
+        for provider in providers {
+            all.merge(graph.expand(keyspaces::PROVIDER_CHANGED, provider.as_str()));
+        }
+        self.inner.node.invalidate(all).await
+    }
+
+    /// Keeps what is written in the background up to date: to be called every few seconds.
+    pub async fn maintain(&self) {
+        self.inner.metadata.write().await;
+    }
+}

@@ -1,0 +1,7 @@
+//! The catalogue's caches and its sync, from outside.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod cache;
+mod keys;
+mod support;
+mod sync;
