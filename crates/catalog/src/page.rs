@@ -47,7 +47,11 @@ impl Page {
         let epoch = snapshot.epoch();
         let end = selection.end();
         let has_more = selection.has_more();
-        let next_cursor = selection.rows.last().filter(|_| has_more).and_then(|&row| Cursor::after(snapshot, row, end));
+        let next_cursor = selection
+            .rows
+            .last()
+            .filter(|_| has_more)
+            .and_then(|&row| Cursor::after(snapshot, row, end));
         let name = key.to_string();
         let tail = Tail {
             object: "list",
@@ -75,12 +79,18 @@ impl Page {
         // The fields are an object of their own: its brace becomes the comma behind the rows.
         let fields = fields.get(1..).unwrap_or_default();
         let adjacent = match (rows.first(), rows.last()) {
-            (Some(&first), Some(&last)) if last.checked_sub(first).is_some_and(|span| span as usize == rows.len() - 1) => {
+            (Some(&first), Some(&last))
+                if last
+                    .checked_sub(first)
+                    .is_some_and(|span| span as usize == rows.len() - 1) =>
+            {
                 Some(first..last + 1)
             }
             _ => None,
         };
-        let in_order = adjacent.filter(|_| rows.is_sorted()).map(|range| snapshot.objects(range));
+        let in_order = adjacent
+            .filter(|_| rows.is_sorted())
+            .map(|range| snapshot.objects(range));
         if let Some(rows) = in_order.as_ref().filter(|rows| rows.len() >= SHARED_ROWS) {
             let tail = [b"],", fields].concat();
             return Self::new(Bytes::from_static(Self::DATA), rows.clone(), Bytes::from(tail));
@@ -197,16 +207,16 @@ struct Stamp<'a> {
     #[serde(rename = "_cache_key")]
     cache_key: &'a str,
     /// Last, where the shared form is read from.
-    epoch: String,
+    epoch: &'a str,
 }
 
 impl<'a> Stamp<'a> {
-    fn new(snapshot: &Snapshot, cache_key: &'a str) -> Self {
+    fn new(snapshot: &'a Snapshot, cache_key: &'a str) -> Self {
         Self {
             cached_at: Iso(snapshot.changed_at()),
             cache_ttl: crate::keyspaces::PAGES.policy.ttl.as_secs(),
             cache_key,
-            epoch: snapshot.epoch().to_string(),
+            epoch: snapshot.epoch_text(),
         }
     }
 }
@@ -236,11 +246,13 @@ impl Codec<Page> for PageCodec {
         if page.rows.is_empty() && page.tail.is_empty() {
             return Ok(page.head.clone());
         }
-        Ok(page.parts().fold(Vec::with_capacity(page.len()), |mut body, part| {
-            body.extend_from_slice(&part);
-            body
-        })
-        .into())
+        Ok(page
+            .parts()
+            .fold(Vec::with_capacity(page.len()), |mut body, part| {
+                body.extend_from_slice(&part);
+                body
+            })
+            .into())
     }
 
     fn decode(&self, bytes: &[u8]) -> Result<Page, CodecError> {

@@ -126,12 +126,26 @@ impl<U: Unit> fmt::Debug for Price<U> {
 
 impl<U> fmt::Display for Price<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, part) = (self.steps / ONE, self.steps % ONE);
-        if part == 0 {
-            return write!(f, "{whole}");
+        // Digits from the last to the first; a price has at most five before the point and fifteen behind it.
+        let mut text = [b'0'; 24];
+        let mut start = text.len();
+        let (mut rest, mut places) = (self.steps, 0);
+        while rest > 0 || places <= SCALE {
+            let has_fraction = start < text.len();
+            if places == SCALE && has_fraction {
+                start -= 1;
+                text[start] = b'.';
+            }
+            let digit = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+            // Zeros at the end of the fraction say nothing.
+            if places >= SCALE || has_fraction || digit != b'0' {
+                start -= 1;
+                text[start] = digit;
+            }
+            places += 1;
         }
-        let digits = format!("{part:015}");
-        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+        f.write_str(std::str::from_utf8(&text[start..]).unwrap_or("0"))
     }
 }
 

@@ -31,6 +31,7 @@ use crate::{
 pub struct Snapshot {
     directory: Arc<Directory>,
     epoch: Epoch,
+    epoch_text: Box<str>,
     changed_at: u64,
     rows: Box<[Model]>,
     /// All rows' objects, joined by commas.
@@ -105,6 +106,7 @@ impl Snapshot {
         Self {
             directory,
             epoch: Epoch(epoch),
+            epoch_text: Epoch(epoch).to_string().into(),
             changed_at: rows.iter().map(|row| row.updated_at).max().unwrap_or(0),
             by_id: sorted(&rows, |a, b| a.id.cmp(&b.id)),
             by_canonical: sorted(&rows, |a, b| a.canonical.cmp(&b.canonical)),
@@ -122,6 +124,10 @@ impl Snapshot {
     #[must_use]
     pub const fn epoch(&self) -> Epoch {
         self.epoch
+    }
+
+    pub(crate) fn epoch_text(&self) -> &str {
+        &self.epoch_text
     }
 
     /// When any of its rows changed last, seconds since 1970. The same on every node, as the epoch is.

@@ -25,7 +25,7 @@ impl PageKey {
     /// The key of a query. Allocates nothing.
     #[must_use]
     pub fn new(query: &Query, extras: &Extras) -> Self {
-        let mut fields = Fields(Sha256::new());
+        let mut fields = Fields::new();
         fields.query(query);
         fields.extras(extras);
         Self::of(&query.filter.gateway, fields)
@@ -34,7 +34,7 @@ impl PageKey {
     /// The key of a search with the same query.
     #[must_use]
     pub fn search(query: &Query) -> Self {
-        let mut fields = Fields(Sha256::new());
+        let mut fields = Fields::new();
         // No gateway, with whose name the fields of the others begin, has a colon in it.
         fields.text(Some(":search"));
         fields.query(query);
@@ -55,7 +55,7 @@ impl PageKey {
             offset,
             limit,
         } = query;
-        let mut fields = Fields(Sha256::new());
+        let mut fields = Fields::new();
         fields.text(Some(":unique"));
         fields.filter(filter);
         fields.number(min_providers.map(|least| least.get().into()));
@@ -77,7 +77,7 @@ impl PageKey {
     fn of(gateway: &Gateway, fields: Fields) -> Self {
         Self {
             gateway: gateway.clone(),
-            digest: fields.0.finalize().into(),
+            digest: fields.finish(),
         }
     }
 
@@ -121,17 +121,52 @@ impl CacheKey for PageKey {
 }
 
 /// Fields one after the other, so that no two sequences of fields are the same bytes.
-struct Fields(Sha256);
+///
+/// They are gathered before they are digested: many small updates cost more than the digest.
+struct Fields {
+    digest: Sha256,
+    gathered: [u8; 256],
+    len: usize,
+}
 
 impl Fields {
+    fn new() -> Self {
+        Self {
+            digest: Sha256::new(),
+            gathered: [0; 256],
+            len: 0,
+        }
+    }
+
+    fn finish(mut self) -> [u8; 32] {
+        self.digest.update(&self.gathered[..self.len]);
+        self.digest.finalize().into()
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.gathered.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        } else {
+            self.digest.update(&self.gathered[..self.len]);
+            self.digest.update(bytes);
+            self.len = 0;
+        }
+    }
+
     fn text(&mut self, text: Option<&str>) {
         self.number(text.map(|text| text.len() as u64));
-        self.0.update(text.unwrap_or_default());
+        self.bytes(text.unwrap_or_default().as_bytes());
     }
 
     fn number(&mut self, number: Option<u64>) {
-        self.0.update([u8::from(number.is_some())]);
-        self.0.update(number.unwrap_or_default().to_le_bytes());
+        match number {
+            None => self.bytes(&[0]),
+            Some(number) => {
+                self.bytes(&[1]);
+                self.bytes(&number.to_le_bytes());
+            }
+        }
     }
 
     fn query(&mut self, query: &Query) {

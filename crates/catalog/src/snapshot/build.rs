@@ -1,6 +1,6 @@
 //! From the rows of the store to a snapshot.
 
-use std::{borrow::Cow, cmp::Reverse, sync::Arc};
+use std::{borrow::Cow, cmp::Reverse, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
@@ -21,21 +21,18 @@ impl Snapshot {
     /// unknown or not active, are left out.
     #[must_use]
     pub fn build(directory: Arc<Directory>, manual: &ManualPrices, stored: Vec<StoredModel>) -> Self {
+        let ranks = ranks(&directory);
         let mut names = Interner::default();
         let mut canonical = String::new();
-        let mut drafts: Vec<Draft> = stored
-            .into_iter()
+        let mut drafts: Vec<Draft<'_>> = stored
+            .iter()
             .filter(|row| row.removed_at.is_none())
-            .filter_map(|row| Draft::new(&directory, row, &mut names, &mut canonical))
+            .filter_map(|row| Draft::new(&ranks, row, &mut names, &mut canonical))
             .collect();
-        drafts.sort_by(|a, b| {
-            rank(&a.provider)
-                .cmp(&rank(&b.provider))
-                .then_with(|| a.row.listing.id.cmp(&b.row.listing.id))
-        });
-        drafts.dedup_by(|b, a| a.provider.slug == b.provider.slug && a.row.listing.id == b.row.listing.id);
+        drafts.sort_by(|a, b| (a.rank, &a.row.listing.id).cmp(&(b.rank, &b.row.listing.id)));
+        drafts.dedup_by(|b, a| (a.rank, &a.row.listing.id) == (b.rank, &b.row.listing.id));
 
-        let of_reference = |draft: &&Draft| draft.provider.slug.as_str() == REFERENCE;
+        let of_reference = |draft: &&Draft<'_>| draft.provider.slug.as_str() == REFERENCE;
         let flat_rate = directory.iter().filter(|provider| provider.flat_rate);
         let prices = Prices::new(
             manual.clone(),
@@ -47,15 +44,26 @@ impl Snapshot {
         let mut offsets = Vec::with_capacity(drafts.len() + 1);
         let mut rows = Vec::with_capacity(drafts.len());
         for draft in drafts {
-            let row = draft.finish(&prices, &mut names);
+            let row = draft.row;
+            let model = draft.finish(&prices, &mut names);
             offsets.push(offset(json.len()));
-            write_object(&row.0, &row.1, &mut json);
+            write_object(&model, row, &mut json);
             json.push(b',');
-            rows.push(row.0);
+            rows.push(model);
         }
         offsets.push(offset(json.len()));
-        Self::assemble(directory, rows, Bytes::from(json), offsets)
+        Self::assemble(directory, rows, Bytes::from(json.into_boxed_slice()), offsets)
     }
+}
+
+/// The active providers, each with its place among them.
+fn ranks(directory: &Directory) -> HashMap<&str, (u32, &Arc<Provider>), foldhash::fast::RandomState> {
+    let mut active: Vec<&Arc<Provider>> = directory.iter().filter(|provider| provider.active).collect();
+    active.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let ranked = active.into_iter().zip(0..);
+    ranked
+        .map(|(provider, at)| (provider.slug.as_str(), (at, provider)))
+        .collect()
 }
 
 /// The order of providers: fast ones first, then by name.
@@ -72,27 +80,28 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-struct Draft {
-    provider: Arc<Provider>,
+struct Draft<'a> {
+    rank: u32,
+    provider: &'a Arc<Provider>,
     canonical: Arc<str>,
-    row: StoredModel,
+    row: &'a StoredModel,
 }
 
-impl Draft {
-    fn new(directory: &Directory, row: StoredModel, names: &mut Interner, canonical: &mut String) -> Option<Self> {
-        let provider = directory
-            .resolve(row.provider.as_str())
-            .filter(|provider| provider.active)?;
+impl<'a> Draft<'a> {
+    fn new(
+        ranks: &HashMap<&str, (u32, &'a Arc<Provider>), foldhash::fast::RandomState>,
+        row: &'a StoredModel,
+        names: &mut Interner,
+        canonical: &mut String,
+    ) -> Option<Self> {
+        let &(rank, provider) = ranks.get(row.provider.as_str())?;
         let listing = &row.listing;
         canonical.clear();
-        name::canonical(
-            provider.slug.as_str(),
-            listing.id.as_str(),
-            listing.developer.as_deref(),
-            canonical,
-        );
+        let developer = listing.developer.as_deref();
+        name::canonical(provider.slug.as_str(), listing.id.as_str(), developer, canonical);
         Some(Self {
-            provider: Arc::clone(provider),
+            rank,
+            provider,
             canonical: names.text(canonical),
             row,
         })
@@ -106,11 +115,11 @@ impl Draft {
         }
     }
 
-    fn finish(self, prices: &Prices, names: &mut Interner) -> (Model, StoredModel) {
+    fn finish(self, prices: &Prices, names: &mut Interner) -> Model {
         let listing = &self.row.listing;
         let operator = self.row.operator_pricing.as_ref();
         let (pricing, pricing_source) = prices.resolve(&self.provider.slug, listing, &self.canonical, operator);
-        let model = Model {
+        Model {
             id: listing.id.shared(),
             name: listing.name.as_str().into(),
             canonical: self.canonical,
@@ -127,9 +136,8 @@ impl Draft {
             health: self.row.health.status,
             average_response_time_ms: self.row.health.average_response_time_ms,
             updated_at: self.row.updated_at.0 / 1000,
-            provider: self.provider,
-        };
-        (model, self.row)
+            provider: Arc::clone(self.provider),
+        }
     }
 }
 
@@ -139,7 +147,6 @@ fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
     let modality = model.modality();
     let provider = &model.provider;
     let owner = model.developer.as_deref().unwrap_or(provider.slug.as_str());
-    let text = |text: &'_ Option<String>| text.clone().map(Cow::Owned);
     let object = ModelJson {
         id: Cow::Borrowed(&model.id),
         slug: Cow::Owned(format!("{}/{}", provider.slug, model.id)),
@@ -180,7 +187,7 @@ fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
         is_deprecated: model.abilities.deprecated,
         health_status: model.health,
         average_response_time_ms: model.average_response_time_ms,
-        provider_site_url: text(&provider.site_url),
+        provider_site_url: provider.site_url.as_deref().map(Cow::Borrowed),
         model_logo_url: None,
         hugging_face_id: listing.hugging_face_id.as_deref().map(Cow::Borrowed),
         updated_at: model.updated_at,
