@@ -94,6 +94,7 @@ fn spellings_of_one_model_are_one() {
         "moonshotai/kimi-k2.6",
         &[("clarifai", "moonshotai/chat-completion/models/Kimi-K2_6")],
     );
+    one_model("ai21/jamba-large-1.7", &[("ai21", "jamba-large-1.7-2025-07")]);
     one_model(
         "deepseek/deepseek-r1",
         &[
@@ -322,6 +323,8 @@ fn likely_id() -> impl Strategy<Value = String> {
         "nemotron",
         "nova",
         "ernie",
+        "jamba",
+        "2025-07",
         "pt",
         "v1",
         "v2",

@@ -10,6 +10,7 @@ pub(super) fn rewrite(provider: &str, name: &mut String) -> bool {
         [b'g', b'e', b'm', b'i', b'n', b'i', b'-', ..] => gemini(name),
         [b'g', b'p', b't', ..] | [b'o', b'1' | b'3' | b'4', ..] | [b'c', b'h', b'a', b't', b'g', ..] => openai(name),
         [b'l', b'l', b'a', b'm', b'a', b'-', ..] => llama(provider, name),
+        [b'j', b'a', b'm', b'b', b'a', b'-', ..] => month(name),
         [b'n', b'o', b'v', b'a', b'-', ..] => strip(name, "-v1"),
         [b'e', b'r', b'n', b'i', b'e', b'-', ..] => strip(name, "-pt"),
         _ => mistral(name),
@@ -80,6 +81,19 @@ fn space(name: &mut String) -> bool {
 
 fn strip(name: &mut String, end: &str) -> bool {
     let length = name.strip_suffix(end).filter(|rest| !rest.is_empty()).map(str::len);
+    name.truncate(length.unwrap_or(name.len()));
+    length.is_some()
+}
+
+/// `jamba-large-1.7-2025-07` is `jamba-large-1.7`.
+fn month(name: &mut String) -> bool {
+    let dated = name.len().checked_sub(8).and_then(|at| name.split_at_checked(at));
+    let is_month = |date: &str| {
+        date.bytes()
+            .zip("-2000-00".bytes())
+            .all(|(byte, like)| byte == like || (like == b'0' && byte.is_ascii_digit()))
+    };
+    let length = dated.filter(|(_, date)| is_month(date)).map(|(rest, _)| rest.len());
     name.truncate(length.unwrap_or(name.len()));
     length.is_some()
 }
