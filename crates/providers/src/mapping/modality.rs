@@ -122,7 +122,8 @@ fn union(one: Modalities, other: Modalities) -> Modalities {
 fn usual(word: &str) -> Option<InOut> {
     let word = word.to_ascii_lowercase().replace(['_', ' '], "-");
     Some(match word.as_str() {
-        "chat" | "language" | "llm" | "text" | "text-generation" | "completion" | "generate" | "code" => (TEXT, TEXT),
+        "chat" | "language" | "llm" | "text" | "text-generation" | "text-to-text" | "completion" | "generate"
+        | "code" => (TEXT, TEXT),
         "vlm" | "vision" | "image-text-to-text" | "multimodal" => (SEEN, TEXT),
         "ocr" => (IMAGE.with(Modality::File), TEXT),
         "image" | "images" | "text-to-image" | "image-generation" => (TEXT, IMAGE),
@@ -137,7 +138,9 @@ fn usual(word: &str) -> Option<InOut> {
         }
         "audio-to-audio" | "speech-to-speech" => (AUDIO, AUDIO),
         "realtime" => (TEXT.with(Modality::Audio), TEXT.with(Modality::Audio)),
-        "embedding" | "embeddings" | "embed" | "text-embeddings" | "feature-extraction" => (TEXT, VECTOR),
+        "embedding" | "embeddings" | "embed" | "text-to-embedding" | "text-embeddings" | "feature-extraction" => {
+            (TEXT, VECTOR)
+        }
         "rerank" | "reranker" | "reranking" | "moderation" | "classification" | "classify" | "text-classification" => {
             (TEXT, SCORE)
         }

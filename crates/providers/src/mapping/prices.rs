@@ -42,6 +42,7 @@ pub(super) fn read(rules: &PriceRules, row: &Node<'_>, draft: &mut Draft<'_>) ->
         row,
         quote: rules.quote,
         draft,
+        absurd: false,
     };
     let mut pricing = Pricing {
         prompt: amounts.token(&rules.prompt),
@@ -60,7 +61,8 @@ pub(super) fn read(rules: &PriceRules, row: &Node<'_>, draft: &mut Draft<'_>) ->
             .into_iter()
             .collect(),
     };
-    if rules.unpriced.iter().any(|condition| condition.holds(row)) {
+    // A wrong unit in one field is wrong in its neighbours too, even where their numbers look right.
+    if amounts.absurd || rules.unpriced.iter().any(|condition| condition.holds(row)) {
         not_per_token(&mut pricing, draft);
     }
     settle(&mut pricing, rules.zero, draft);
@@ -231,12 +233,17 @@ pub(crate) struct Amounts<'a, 'r, 'd, 's> {
     row: &'a Node<'r>,
     quote: Quote,
     draft: &'d mut Draft<'s>,
+    /// Whether a price of tokens was absurd.
+    absurd: bool,
 }
 
 impl<'a, 'r> Amounts<'a, 'r, '_, '_> {
     fn token(&mut self, fields: &[PriceField]) -> Option<Price<Token>> {
         let (node, quote) = self.first(fields)?;
-        token_price(node, quote.unwrap_or(self.quote), self.draft)
+        let price = price(node, quote.unwrap_or(self.quote), self.draft)?;
+        let sane = sane(price, self.draft);
+        self.absurd |= sane.is_none();
+        sane
     }
 
     /// Everything but tokens is in dollars unless it says otherwise.
