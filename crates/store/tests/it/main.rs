@@ -1,5 +1,9 @@
 //! Both databases against what the traits promise, and each against its own faults.
-#![expect(clippy::panic, reason = "a test says by panicking what is not as it should be")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says by panicking what is not as it should be"
+)]
 #![cfg(all(feature = "postgres", feature = "sqlite"))]
 
 mod conformance;

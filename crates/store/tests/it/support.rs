@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub(crate) struct Place {
     pub(crate) store: Store,
     pub(crate) url: String,
-    _dir: Option<TempDir>,
+    pub(crate) _dir: Option<TempDir>,
 }
 
 pub(crate) async fn open(url: &str) -> Store {
