@@ -1,5 +1,7 @@
 //! Small catalogues for tests.
 
+pub(crate) mod arbitrary;
+
 use std::sync::Arc;
 
 use gatewayz_cache_core::UnixMillis;

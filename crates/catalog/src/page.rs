@@ -280,3 +280,6 @@ fn ending(bytes: &[u8]) -> Option<(PageKey, &str)> {
     let hex = epoch.len() == 2 * size_of::<Epoch>() && epoch.bytes().all(|byte| byte.is_ascii_hexdigit());
     Some((gatewayz_cache_core::CacheKey::decode(key)?, epoch)).filter(|_| hex)
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,7 +153,8 @@ impl Selection {
     /// How many matching rows stand before the next page.
     #[must_use]
     pub fn end(&self) -> u32 {
-        self.offset.saturating_add(u32::try_from(self.rows.len()).unwrap_or(u32::MAX))
+        self.offset
+            .saturating_add(u32::try_from(self.rows.len()).unwrap_or(u32::MAX))
     }
 }
 
@@ -188,7 +189,9 @@ impl Snapshot {
                 Start::Offset(offset) => (*offset).min(total),
                 Start::After(cursor) => cursor.position(self, query, |at| range.start + at, total),
             };
-            let end = window.limit.map_or(total, |limit| offset.saturating_add(limit).min(total));
+            let end = window
+                .limit
+                .map_or(total, |limit| offset.saturating_add(limit).min(total));
             return Selection {
                 rows: (range.start + offset..range.start + end).collect(),
                 total,
@@ -201,7 +204,9 @@ impl Snapshot {
             Start::Offset(offset) => (*offset).min(total),
             Start::After(cursor) => cursor.position(self, query, |at| matching[at as usize], total),
         };
-        let end = window.limit.map_or(total, |limit| offset.saturating_add(limit).min(total));
+        let end = window
+            .limit
+            .map_or(total, |limit| offset.saturating_add(limit).min(total));
         Selection {
             rows: matching[offset as usize..end as usize].to_vec(),
             total,
@@ -215,7 +220,9 @@ impl Snapshot {
         let matches = |at: &u32| filter.matches(&rows[*at as usize]);
         if sort.by == SortBy::Default {
             let mut matching: Vec<u32> = match &filter.gateway {
-                Gateway::All => (0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).filter(matches).collect(),
+                Gateway::All => (0..u32::try_from(rows.len()).unwrap_or(u32::MAX))
+                    .filter(matches)
+                    .collect(),
                 Gateway::Provider(slug) => self.provider_rows(slug.as_str()).filter(matches).collect(),
             };
             if filter.text.is_some() {
@@ -258,9 +265,7 @@ impl Snapshot {
         let (left, right) = (&rows[a as usize], &rows[b as usize]);
         let turn = |order: Ordering| if sort.descending { order.reverse() } else { order };
         match sort.by {
-            SortBy::Default => {
-                turn((filter.remoteness(&left.id), a).cmp(&(filter.remoteness(&right.id), b)))
-            }
+            SortBy::Default => turn((filter.remoteness(&left.id), a).cmp(&(filter.remoteness(&right.id), b))),
             SortBy::Popularity => {
                 let providers = |row: &Model| self.provider_count(&row.canonical);
                 turn(providers(left).cmp(&providers(right))).then(a.cmp(&b))

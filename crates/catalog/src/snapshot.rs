@@ -290,3 +290,6 @@ fn sorted(rows: &[Model], compare: impl Fn(&Model, &Model) -> Ordering) -> Box<[
     index.sort_by(|&a, &b| compare(&rows[a as usize], &rows[b as usize]));
     index.into()
 }
+
+#[cfg(test)]
+mod tests;

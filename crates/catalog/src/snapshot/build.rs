@@ -21,7 +21,7 @@ impl Snapshot {
     /// unknown or not active, are left out.
     #[must_use]
     pub fn build(directory: Arc<Directory>, manual: &ManualPrices, stored: Vec<StoredModel>) -> Self {
-        let ranks = ranks(&directory);
+        let ranks = Ranks::new(&directory);
         let mut names = Interner::default();
         let mut canonical = String::new();
         let mut drafts: Vec<Draft<'_>> = stored
@@ -57,13 +57,29 @@ impl Snapshot {
 }
 
 /// The active providers, each with its place among them.
-fn ranks(directory: &Directory) -> HashMap<&str, (u32, &Arc<Provider>), foldhash::fast::RandomState> {
-    let mut active: Vec<&Arc<Provider>> = directory.iter().filter(|provider| provider.active).collect();
-    active.sort_by(|a, b| rank(a).cmp(&rank(b)));
-    let ranked = active.into_iter().zip(0..);
-    ranked
-        .map(|(provider, at)| (provider.slug.as_str(), (at, provider)))
-        .collect()
+struct Ranks<'a> {
+    directory: &'a Directory,
+    by_slug: HashMap<&'a str, (u32, &'a Arc<Provider>), foldhash::fast::RandomState>,
+}
+
+impl<'a> Ranks<'a> {
+    fn new(directory: &'a Directory) -> Self {
+        let mut active: Vec<&Arc<Provider>> = directory.iter().filter(|provider| provider.active).collect();
+        active.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        let ranked = active.into_iter().zip(0..);
+        Self {
+            directory,
+            by_slug: ranked
+                .map(|(provider, at)| (provider.slug.as_str(), (at, provider)))
+                .collect(),
+        }
+    }
+
+    /// That of a slug, or of another name of the provider under which rows are stored.
+    fn of(&self, slug: &Slug) -> Option<(u32, &'a Arc<Provider>)> {
+        let by_alias = || self.by_slug.get(self.directory.resolve(slug.as_str())?.slug.as_str());
+        self.by_slug.get(slug.as_str()).or_else(by_alias).copied()
+    }
 }
 
 /// The order of providers: fast ones first, then by name.
@@ -88,13 +104,8 @@ struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    fn new(
-        ranks: &HashMap<&str, (u32, &'a Arc<Provider>), foldhash::fast::RandomState>,
-        row: &'a StoredModel,
-        names: &mut Interner,
-        canonical: &mut String,
-    ) -> Option<Self> {
-        let &(rank, provider) = ranks.get(row.provider.as_str())?;
+    fn new(ranks: &Ranks<'a>, row: &'a StoredModel, names: &mut Interner, canonical: &mut String) -> Option<Self> {
+        let (rank, provider) = ranks.of(&row.provider)?;
         let listing = &row.listing;
         canonical.clear();
         let developer = listing.developer.as_deref();
