@@ -25,6 +25,7 @@ pub use self::{
         Condition, DeveloperField, InputKind, InvalidText, KindWord, ListReader, Mapping, OfferRules, Path, PriceField,
         PriceRules, TierRules, TimeField, Zero,
     },
+    quirks::Quirk,
     registry::{Adapter, InvalidRegistry, Registry},
     rows::{Cut, Envelope, RowLimits, RowReader},
     source::HttpLists,

@@ -70,12 +70,20 @@ impl Oddity {
 /// How many names of unknown providers are told apart.
 const MAX_UNKNOWN: usize = 1000;
 
+/// The listings of one provider.
+#[derive(Debug, Default)]
+struct List {
+    listings: Vec<Listing>,
+    /// Where each is, and of which rank.
+    places: BTreeMap<ModelId, (usize, u8)>,
+}
+
 /// What was read so far.
 #[derive(Debug)]
 pub(super) struct Collector<'d> {
     catalogue: Catalogue,
     directory: &'d Directory,
-    lists: BTreeMap<Slug, BTreeMap<ModelId, (u8, Listing)>>,
+    lists: BTreeMap<Slug, List>,
     rows: u64,
     rows_left_out: u64,
     unknown_providers: BTreeMap<String, u64>,
@@ -150,22 +158,31 @@ impl<'d> Collector<'d> {
             Some(list) => list,
             None => self.lists.entry(slug.clone()).or_default(),
         };
-        match list.entry(listing.id.clone()) {
+        let at = list.listings.len();
+        match list.places.entry(listing.id.clone()) {
             Entry::Vacant(vacant) => {
-                vacant.insert((rank, listing));
+                vacant.insert((at, rank));
+                list.listings.push(listing);
             }
             Entry::Occupied(mut taken) => {
-                if rank <= taken.get().0 {
-                    taken.insert((rank, listing));
+                let id = listing.id.clone();
+                let (at, best) = taken.get_mut();
+                if rank <= *best
+                    && let Some(place) = list.listings.get_mut(*at)
+                {
+                    *best = rank;
+                    *place = listing;
                 }
-                let id = taken.key().clone();
                 self.leave_out(Reason::Twice, id.as_str());
             }
         }
     }
 
     pub(super) fn finish(self) -> Imported {
-        let sorted = |list: BTreeMap<ModelId, (u8, Listing)>| list.into_values().map(|(_, listing)| listing).collect();
+        let sorted = |mut list: List| {
+            list.listings.sort_unstable_by(|one, other| one.id.cmp(&other.id));
+            list.listings
+        };
         Imported {
             catalogue: self.catalogue,
             lists: self
