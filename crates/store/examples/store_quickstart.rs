@@ -4,9 +4,7 @@
 use std::error::Error;
 
 use gatewayz_catalog::{CatalogStore, Listing, ModelId, Provider, RowFilter, Slug, WriteMode};
-use gatewayz_store::{
-    AccountStore, KeyDigest, NewKey, NewUser, Store, StoreConfig, TransactionKind, UnixMillis, Usd,
-};
+use gatewayz_store::{AccountStore, KeyDigest, NewKey, NewUser, Store, StoreConfig, TransactionKind, UnixMillis, Usd};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -17,7 +15,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let acme: Provider = serde_json::from_str(r#"{"slug": "acme", "name": "Acme"}"#)?;
     store.put_providers(&[acme]).await?;
     let (acme, now) = (Slug::new("acme")?, UnixMillis(1_735_732_800_000));
-    let listed = [Listing::new(ModelId::new("acme/one")?), Listing::new(ModelId::new("acme/two")?)];
+    let listed = [
+        Listing::new(ModelId::new("acme/one")?),
+        Listing::new(ModelId::new("acme/two")?),
+    ];
     let first = store.replace_models(&acme, &listed, now, WriteMode::Apply).await?;
     let again = store.replace_models(&acme, &listed, now, WriteMode::Apply).await?;
     println!("{} rows written, then {}", first.written(), again.written());
@@ -26,7 +27,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let ann = store.create_user(&NewUser::new("ann", "ann@example.org")).await?;
-    store.add_credits(ann, "5".parse()?, TransactionKind::Grant, "welcome").await?;
+    store
+        .add_credits(ann, "5".parse()?, TransactionKind::Grant, "welcome")
+        .await?;
     // The digest is an HMAC of the key with the installation's secret.
     let digest = KeyDigest::new([7; 32]);
     store.create_key(&NewKey::new(ann, digest, "wxyz")).await?;

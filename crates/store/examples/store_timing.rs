@@ -30,11 +30,16 @@ async fn measure(name: &str, url: &str, count: usize) -> Result<(), Box<dyn Erro
     store.migrate().await?;
     let run = UnixMillis(1_735_732_800_000);
     let one = [provider(&format!("{name}-one"))?];
-    let many: Vec<_> = (0..40).map(|n| provider(&format!("{name}-{n}"))).collect::<Result<_, _>>()?;
+    let many: Vec<_> = (0..40)
+        .map(|n| provider(&format!("{name}-{n}")))
+        .collect::<Result<_, _>>()?;
     store.put_providers(&one).await?;
     store.put_providers(&many).await?;
     let rows: Vec<_> = (0..count).map(row).collect::<Result<_, Box<dyn Error>>>()?;
-    let text: usize = rows.iter().map(|row| serde_json::to_string(row).map_or(0, |text| text.len())).sum();
+    let text: usize = rows
+        .iter()
+        .map(|row| serde_json::to_string(row).map_or(0, |text| text.len()))
+        .sum();
     println!("{name}: {count} rows of {} bytes", text / count.max(1));
 
     let started = Instant::now();
@@ -43,7 +48,10 @@ async fn measure(name: &str, url: &str, count: usize) -> Result<(), Box<dyn Erro
         digest ^= row.digest().0[0];
     }
     println!("  digests alone           {:>8.1} ms  ({digest:02x})", ms(started));
-    for (label, expected) in [("first insert, 1 provider ", count as u64), ("unchanged, 1 provider    ", 0)] {
+    for (label, expected) in [
+        ("first insert, 1 provider ", count as u64),
+        ("unchanged, 1 provider    ", 0),
+    ] {
         let started = Instant::now();
         let changes = store.replace_models(&one[0].slug, &rows, run, WriteMode::Apply).await?;
         println!("  {label}{:>7.1} ms", ms(started));
@@ -58,7 +66,9 @@ async fn measure(name: &str, url: &str, count: usize) -> Result<(), Box<dyn Erro
     for label in ["first insert, 40        ", "unchanged, 40           "] {
         let started = Instant::now();
         for (provider, rows) in many.iter().zip(rows.chunks(count.div_ceil(40).max(1))) {
-            store.replace_models(&provider.slug, rows, run, WriteMode::Apply).await?;
+            store
+                .replace_models(&provider.slug, rows, run, WriteMode::Apply)
+                .await?;
         }
         println!("  {label}{:>8.1} ms", ms(started));
     }
@@ -89,7 +99,9 @@ fn ms(started: Instant) -> f64 {
 }
 
 fn provider(text: &str) -> Result<Provider, Box<dyn Error>> {
-    Ok(serde_json::from_value(serde_json::json!({ "slug": text, "name": text }))?)
+    Ok(serde_json::from_value(
+        serde_json::json!({ "slug": text, "name": text }),
+    )?)
 }
 
 /// A row like those of the larger providers.
@@ -108,7 +120,9 @@ fn row(n: usize) -> Result<Listing, Box<dyn Error>> {
     row.pricing_raw = Some(RawValue::from_string(
         r#"{"prompt":"0.0000001","completion":"0.00000032","request":"0"}"#.to_owned(),
     )?);
-    row.supported_parameters = ["max_tokens", "seed", "stop", "temperature", "tools", "top_p"].map(str::to_owned).to_vec();
+    row.supported_parameters = ["max_tokens", "seed", "stop", "temperature", "tools", "top_p"]
+        .map(str::to_owned)
+        .to_vec();
     row.hugging_face_id = Some("meta-llama/Llama-3.3-70B-Instruct".to_owned());
     Ok(row)
 }

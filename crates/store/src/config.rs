@@ -1,6 +1,6 @@
 //! Which database, and how long one waits for it.
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, time::Duration};
 
 use gatewayz_cache_core::Time;
 
@@ -22,7 +22,7 @@ pub(crate) enum Target {
     #[cfg(feature = "sqlite")]
     Memory,
     #[cfg(feature = "sqlite")]
-    File(PathBuf),
+    File(std::path::PathBuf),
     #[cfg(feature = "postgres")]
     Postgres(Box<crate::postgres::Server>),
 }
@@ -118,13 +118,12 @@ impl Target {
             path if path.contains(['?', '\0']) => Err(OpenError::InvalidUrl(
                 "has a `?` or a NUL: files have no parameters".to_owned(),
             )),
-            path => Ok(Self::File(PathBuf::from(path))),
+            path => Ok(Self::File(path.into())),
         }
     }
 
     #[cfg(not(feature = "sqlite"))]
     fn sqlite(_path: &str) -> Result<Self, OpenError> {
-        let _unused: Option<PathBuf> = None;
         Err(OpenError::NotBuilt("SQLite"))
     }
 

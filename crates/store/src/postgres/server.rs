@@ -13,6 +13,7 @@ use crate::error::OpenError;
 #[derive(Clone)]
 pub(crate) struct Server {
     config: Config,
+    #[cfg(feature = "tls")]
     root_cert: Option<PathBuf>,
 }
 
@@ -50,7 +51,11 @@ impl Server {
         if config.get_hosts().is_empty() {
             return Err(invalid("names no host"));
         }
-        Ok(Self { config, root_cert })
+        Ok(Self {
+            config,
+            #[cfg(feature = "tls")]
+            root_cert,
+        })
     }
 
     #[cfg(feature = "tls")]

@@ -11,7 +11,11 @@ const fn migration(version: u32, name: &'static str, sql: &'static str) -> Migra
 const FIRST: Migration = migration(1, "first", "CREATE TABLE a (x INTEGER); INSERT INTO a (x) VALUES (1)");
 const SECOND: Migration = migration(2, "second", "CREATE TABLE b (y INTEGER)");
 /// Fails after it has done something.
-const BROKEN: Migration = migration(2, "broken", "CREATE TABLE b (y INTEGER); INSERT INTO nowhere VALUES (1)");
+const BROKEN: Migration = migration(
+    2,
+    "broken",
+    "CREATE TABLE b (y INTEGER); INSERT INTO nowhere VALUES (1)",
+);
 
 const ONE: &[Migration] = &[FIRST];
 const TWO: &[Migration] = &[FIRST, SECOND];
@@ -45,7 +49,10 @@ async fn postgres_and_sqlite_keep_the_old_schema_where_a_step_fails() {
             panic!("{failed}");
         };
         assert_eq!((*version, name.as_str()), (2, "broken"));
-        assert!(failed.to_string().contains("stays at 1") && failed.to_string().contains("nowhere"), "{failed}");
+        assert!(
+            failed.to_string().contains("stays at 1") && failed.to_string().contains("nowhere"),
+            "{failed}"
+        );
         // The first step was done, and of the second there is nothing: the right one applies.
         assert_eq!(store.schema_version().await.unwrap(), 1);
         let repaired = migrate(&store, TWO).await.unwrap();
@@ -61,9 +68,21 @@ async fn postgres_and_sqlite_refuse_a_newer_and_an_altered_schema() {
         let made = migrate(&store, TWO).await.unwrap();
         assert_eq!((made.from, made.to), (0, 2));
         let newer = migrate(&store, ONE).await.unwrap_err();
-        assert!(matches!(newer, MigrateError::Newer { database: 2, program: 1 }), "{newer}");
+        assert!(
+            matches!(
+                newer,
+                MigrateError::Newer {
+                    database: 2,
+                    program: 1
+                }
+            ),
+            "{newer}"
+        );
         let altered = migrate(&store, EDITED).await.unwrap_err();
-        assert!(matches!(&altered, MigrateError::Altered { version: 1, .. }), "{altered}");
+        assert!(
+            matches!(&altered, MigrateError::Altered { version: 1, .. }),
+            "{altered}"
+        );
         assert_eq!(store.schema_version().await.unwrap(), 2);
     }
 }
@@ -83,7 +102,10 @@ async fn postgres_and_sqlite_migrate_once_where_several_begin() {
             made += u32::from(migrated.from < migrated.to);
         }
         // Each step was applied by one, and all saw its end.
-        assert!((1..=migrate::SQLITE.len()).contains(&usize::try_from(made).unwrap()), "{made}");
+        assert!(
+            (1..=migrate::SQLITE.len()).contains(&usize::try_from(made).unwrap()),
+            "{made}"
+        );
     }
 }
 
@@ -92,7 +114,11 @@ fn steps_are_numbered_and_named_in_order_and_the_same_in_both_dialects() {
     for dialect in [migrate::SQLITE, migrate::POSTGRES] {
         for (migration, number) in dialect.iter().zip(1..) {
             assert_eq!(migration.version, number);
-            assert!(migration.name.starts_with(&format!("{number:04}_")), "{}", migration.name);
+            assert!(
+                migration.name.starts_with(&format!("{number:04}_")),
+                "{}",
+                migration.name
+            );
         }
     }
     let names = |dialect: &[Migration]| dialect.iter().map(|step| step.name).collect::<Vec<_>>();

@@ -19,7 +19,11 @@ async fn a_killed_writer_leaves_a_whole_list() {
     place.store.put_providers(&[provider("acme")]).await.unwrap();
     for lines in [1, 2, 5] {
         let mut writer = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "sqlite::crash::writes_lists_until_it_is_killed", "--nocapture"])
+            .args([
+                "--exact",
+                "sqlite::crash::writes_lists_until_it_is_killed",
+                "--nocapture",
+            ])
             .env(FILE, &place.url)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -28,7 +32,9 @@ async fn a_killed_writer_leaves_a_whole_list() {
         let mut output = BufReader::new(writer.stdout.take().unwrap()).lines();
         let mut last = None;
         for _ in 0..lines {
-            last = output.by_ref().find_map(|line| line.unwrap().strip_prefix("wrote ").map(str::to_owned));
+            last = output
+                .by_ref()
+                .find_map(|line| line.unwrap().strip_prefix("wrote ").map(str::to_owned));
         }
         writer.kill().unwrap();
         writer.wait().unwrap();
@@ -49,10 +55,15 @@ async fn writes_lists_until_it_is_killed() {
     };
     let store = open(url.to_str().unwrap()).await;
     let before = shown(&store).await;
-    let first = before.first().map_or(0, |(_id, version)| version["version ".len()..].parse().unwrap());
+    let first = before
+        .first()
+        .map_or(0, |(_id, version)| version["version ".len()..].parse().unwrap());
     for version in first + 1..first + 100_000 {
         let list: Vec<_> = (0..ROWS).map(|n| listing(&format!("model-{n}"), version)).collect();
-        store.replace_models(&slug("acme"), &list, NOON, WriteMode::Apply).await.unwrap();
+        store
+            .replace_models(&slug("acme"), &list, NOON, WriteMode::Apply)
+            .await
+            .unwrap();
         if writeln!(std::io::stdout(), "\nwrote {version}").is_err() {
             return;
         }
