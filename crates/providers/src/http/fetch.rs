@@ -233,7 +233,9 @@ impl Fetcher {
             return Prepared::new(provider, spec, &self.settings, None);
         };
         let token = self.tokens.token(provider, &spec.auth, (setting, key), wanted).await?;
-        Prepared::new(provider, spec, &self.settings, Some((setting, &token)))
+        let mut prepared = Prepared::new(provider, spec, &self.settings, Some((setting, &token)))?;
+        prepared.redactor.hide(key.expose());
+        Ok(prepared)
     }
 
     /// One page, tried again as long as that may help.

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn headers_may_say_it_in_three_ways() {
-        let cases: &[(&[(&str, &str)], Option<u64>)] = &[
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: &[(Pairs, Option<u64>)] = &[
             (&[("retry-after", "7")], Some(7_000)),
             (&[("retry-after", "0.5")], Some(500)),
             (&[("retry-after", "Tue, 15 Nov 1994 12:45:56 GMT")], Some(30_000)),

@@ -16,7 +16,7 @@ use super::{
     text::Text,
 };
 
-/// `circuit_breaker:{provider}:{state|failure_count|success_count|opened_at|probe}`, as bare text.
+/// `circuit_breaker:{provider}:{state|failure_count|success_count|opened_at|probe}`: numbers bare, words in quotes.
 const BREAKERS: Keyspace = Keyspace::new(
     "circuit_breaker",
     Policy::new(Duration::from_secs(3600))

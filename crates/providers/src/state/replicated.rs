@@ -167,7 +167,8 @@ impl<K: CacheKey, V: Clone + PartialEq + Send + Sync + 'static> OwnValues<K, V> 
         }
         match values.get_mut(key) {
             Some(own) => match &found {
-                Some((value, _)) if own.value.as_ref() == Some(value) => {}
+                // As old as we know it to be: it was told to the others somewhat later.
+                Some((value, _)) if own.value.as_ref() == Some(value) => return self.alive(own),
                 Some((value, age)) => {
                     own.value = Some(value.clone());
                     own.born = self.time.now().before(*age);
