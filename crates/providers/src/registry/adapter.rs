@@ -50,6 +50,12 @@ impl Adapter {
         self.0.list.as_ref()
     }
 
+    /// What the rows of its list mean.
+    #[must_use]
+    pub fn mapping(&self) -> &Mapping {
+        &self.0.mapping
+    }
+
     /// A reader for one whole list.
     #[must_use]
     pub fn reader(&self) -> ListReader {

@@ -1,7 +1,7 @@
 //! The registry: what it knows, and how it is changed.
 
-use gatewayz_catalog::Slug;
-use gatewayz_providers::{InvalidRegistry, Registry};
+use gatewayz_catalog::{Quote, Slug};
+use gatewayz_providers::{Adapter, Auth, InvalidRegistry, ListSpec, Paging, Quirk, Registry, Zero};
 
 fn builtin() -> Registry {
     Registry::builtin().unwrap()
@@ -58,7 +58,7 @@ fn each_provider_has_a_list_or_a_reason() {
             provider.slug
         );
         if let Some(list) = adapter.list() {
-            let keyless = list.public || list.auth == gatewayz_providers::Auth::None;
+            let keyless = list.public || list.auth == Auth::None;
             assert!(
                 keyless || !list.key_env.is_empty(),
                 "{} needs a key and names none",
@@ -156,23 +156,117 @@ fn mistakes_are_named_with_their_line() {
     assert!(matches!(error, InvalidRegistry::UnknownProvider { line: Some(1), .. }));
 }
 
-/// `docs/providers.md` has a row for every provider, with its aliases and the address of its list.
-#[test]
-fn the_documentation_names_every_provider() {
-    let docs = include_str!("../../../../docs/providers.md");
+/// Where the documentation is, and between which lines its table.
+const DOCS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers.md");
+const BEGIN: &str = "<!-- table: begin -->\n";
+const END: &str = "<!-- table: end -->\n";
+
+/// The table of all providers, as the registry has them.
+fn table() -> String {
+    let mut out = "| slug | aliases | list | auth | pages | prices | verified by answers of | not verified |\n\
+        |---|---|---|---|---|---|---|---|\n"
+        .to_owned();
     for adapter in builtin().iter() {
-        let slug = adapter.slug().as_str();
-        let row = docs.lines().find(|line| line.starts_with(&format!("| `{slug}` |")));
-        let row = row.unwrap_or_else(|| panic!("docs/providers.md has no row for `{slug}`"));
-        for alias in &adapter.provider().aliases {
-            assert!(row.contains(&format!("`{alias}`")), "{slug}: {alias}");
-        }
-        if let Some(list) = adapter.list() {
-            assert!(row.contains(&list.url), "{slug}: {}", list.url);
-        }
-        assert!(
-            row.contains(adapter.verified()) && row.contains(adapter.unverified()),
-            "{slug}"
+        let provider = adapter.provider();
+        let aliases: Vec<_> = provider.aliases.iter().map(|alias| format!("`{alias}`")).collect();
+        let (list, auth, pages) = match adapter.list() {
+            Some(list) => (list.url.clone(), auth(list), pages(&list.paging)),
+            None if adapter.fixed().is_some() => ("none; fixed rows".to_owned(), String::new(), ""),
+            None => ("none".to_owned(), String::new(), ""),
+        };
+        let slug = if provider.active {
+            format!("`{}`", provider.slug)
+        } else {
+            format!("`{}` (off)", provider.slug)
+        };
+        out += &format!(
+            "| {slug} | {} | {} | {auth} | {pages} | {} | {} | {} |\n",
+            aliases.join(" "),
+            list.replace('|', "\\|"),
+            unit(adapter),
+            adapter.verified(),
+            adapter.unverified()
         );
     }
+    out
+}
+
+fn auth(list: &ListSpec) -> String {
+    let how = match &list.auth {
+        Auth::None => return "none".to_owned(),
+        Auth::Bearer => "bearer".to_owned(),
+        Auth::Scheme(scheme) => format!("`{scheme}`"),
+        Auth::Header(header) => format!("`{header}`"),
+        Auth::GoogleServiceAccount => "service account".to_owned(),
+        Auth::Exchange(_) => "exchanged token".to_owned(),
+    };
+    let keys: Vec<_> = list.key_env.iter().map(|key| format!("`{key}`")).collect();
+    let public = if list.public { ", not needed" } else { "" };
+    format!("{how} {}{public}", keys.join(" "))
+}
+
+const fn pages(paging: &Paging) -> &'static str {
+    match paging {
+        Paging::None => "one",
+        Paging::Cursor { .. } => "cursor",
+        Paging::Number { .. } => "numbers",
+    }
+}
+
+fn unit(adapter: &Adapter) -> String {
+    let mapping = adapter.mapping();
+    let of_quirk = match mapping.quirk {
+        Some(Quirk::NearAmounts) => Some("amount × 10^-scale dollars per token"),
+        Some(Quirk::CloudflareProperties | Quirk::OnerouterSale | Quirk::ZenmuxAmounts) => Some("USD per million"),
+        _ => None,
+    };
+    if let Some(unit) = of_quirk {
+        return unit.to_owned();
+    }
+    let rules = match &mapping.offers {
+        Some(offers) => &offers.prices,
+        None => &mapping.prices,
+    };
+    if rules.prompt.is_empty() {
+        return if adapter.provider().flat_rate {
+            "flat rate"
+        } else {
+            "none"
+        }
+        .to_owned();
+    }
+    let unit = match rules.quote {
+        Quote::UsdPerUnit => "USD per token",
+        Quote::UsdPerThousand => "USD per thousand",
+        Quote::UsdPerMillion => "USD per million",
+        Quote::CentsPerUnit => "cents per token",
+        Quote::TenThousandthsPerMillion => "1/10000 USD per million",
+    };
+    let zero = match rules.zero {
+        Zero::Unknown => "",
+        Zero::Free => ", 0 is free",
+        Zero::Named => ", 0 is free where the id says so",
+    };
+    format!("{unit}{zero}")
+}
+
+/// `docs/providers.md` has the registry's table: `cargo test -p gatewayz-providers -- --ignored write_the_table`.
+#[test]
+fn the_documentation_has_the_table() {
+    let docs = std::fs::read_to_string(DOCS).unwrap();
+    let (_, after) = docs.split_once(BEGIN).unwrap();
+    let (found, _) = after.split_once(END).unwrap();
+    assert!(
+        found == table(),
+        "write it with: cargo test -p gatewayz-providers -- --ignored write_the_table"
+    );
+}
+
+#[test]
+#[ignore = "writes the table into docs/providers.md"]
+fn write_the_table() {
+    let docs = std::fs::read_to_string(DOCS).unwrap();
+    let (before, after) = docs.split_once(BEGIN).unwrap();
+    let (_, after) = after.split_once(END).unwrap();
+    std::fs::write(DOCS, format!("{before}{BEGIN}{}{END}{after}", table())).unwrap();
 }
