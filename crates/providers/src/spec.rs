@@ -38,7 +38,8 @@ pub struct ListSpec {
     /// The greatest number of bytes of one whole list, unpacked.
     #[serde(default = "ListSpec::default_max_bytes")]
     pub max_bytes: u64,
-    /// Where in the answer the rows are: keys joined by `.`, empty for a bare array.
+    /// Where in the answer the rows are: keys joined by `.`, empty for a bare array; `|` between places of which the
+    /// first that is there counts.
     #[serde(default = "ListSpec::default_rows")]
     pub rows: String,
 }

@@ -364,3 +364,6 @@ impl<'a> Parser<'a> {
         u32::from_str_radix(digits, 16).or(Err(NotJson))
     }
 }
+
+#[cfg(test)]
+mod tests;

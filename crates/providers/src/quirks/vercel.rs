@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use gatewayz_catalog::{Price, Quote, Tier, Token};
 
-use crate::mapping::{Draft, Node, token_price};
+use crate::mapping::{Draft, Node, Zero, settle, token_price};
 
 /// More steps than any list has.
 const MOST: usize = 8;
@@ -45,6 +45,9 @@ pub(super) fn tiers(row: &Node<'_>, draft: &mut Draft<'_>) {
             input_cache_write: at(&write, min, pricing.input_cache_write),
         })
         .collect();
+    let mut pricing = std::mem::take(pricing);
+    settle(&mut pricing, Zero::Free, draft);
+    draft.listing.pricing = pricing;
 }
 
 /// The prices by the least number of tokens that they are for.
