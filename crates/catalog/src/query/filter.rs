@@ -142,9 +142,13 @@ fn has_words(row: &Model, text: &str) -> bool {
 /// Whether a text has another one in it, whatever the case of ASCII letters.
 fn contains(text: &str, part: &str) -> bool {
     let (text, part) = (text.as_bytes(), part.as_bytes());
-    let Some(&first) = part.first() else {
+    let (Some(first), Some(last)) = (part.first(), part.last()) else {
         return true;
     };
-    let last = text.len().saturating_sub(part.len() - 1);
-    (0..last).any(|at| text[at].eq_ignore_ascii_case(&first) && text[at..at + part.len()].eq_ignore_ascii_case(part))
+    // Words of model ids begin alike more often than they end alike.
+    text.windows(part.len()).any(|at| {
+        at.last().is_some_and(|byte| byte.eq_ignore_ascii_case(last))
+            && at.first().is_some_and(|byte| byte.eq_ignore_ascii_case(first))
+            && at.eq_ignore_ascii_case(part)
+    })
 }
