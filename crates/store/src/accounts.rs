@@ -141,7 +141,8 @@ pub(crate) const NO_USE: AccountError = AccountError::Invalid {
 impl NewUser {
     pub(crate) fn check(&self) -> Result<(), AccountError> {
         check_name("user name", &self.username)?;
-        check_name("e-mail address", &self.email)
+        check_name("e-mail address", &self.email)?;
+        self.tier.iter().try_for_each(|tier| check_name("tier", tier))
     }
 }
 
@@ -161,6 +162,8 @@ impl NewKey {
 impl UsageRecord {
     pub(crate) fn check(&self) -> Result<(), AccountError> {
         check_name("request id", &self.request_id)?;
+        check_name("provider", &self.provider)?;
+        check_name("model", &self.model)?;
         if self.cost.is_negative() {
             return Err(AccountError::Invalid {
                 what: "cost",

@@ -30,7 +30,6 @@ struct Inner {
     /// `None`: what is in memory belongs to one connection.
     readers: Option<Worker>,
     time: Time,
-    call_limit: Duration,
     migrate_limit: Duration,
 }
 
@@ -79,7 +78,6 @@ impl SqliteStore {
             writer: Worker::start("store-write", vec![writer], limit)?,
             readers,
             time: config.time.clone(),
-            call_limit: limit,
             migrate_limit: config.migrate_limit,
         })))
     }
@@ -101,21 +99,13 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
     ) -> Result<T, Fail> {
-        self.write_within(self.0.call_limit, work).await
-    }
-
-    async fn write_within<T: Send + 'static>(
-        &self,
-        limit: Duration,
-        work: impl FnOnce(&Connection) -> Result<T, Fail> + Send + 'static,
-    ) -> Result<T, Fail> {
         let work = move |connection: &mut Connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&transaction)?;
             transaction.commit()?;
             Ok(done)
         };
-        self.0.writer.run_within(limit, work).await
+        self.0.writer.run(work).await
     }
 
     /// Applies what is missing of `migrations`, each in a transaction of its own.
@@ -123,12 +113,9 @@ impl SqliteStore {
         let now = count(crate::convert::millis(self.now()));
         let mut from = None;
         loop {
-            let step = move |connection: &Connection| Ok(step(connection, migrations, now));
-            // A failed step is rolled back inside, so that its error can say which it was.
-            let (before, done) = self
-                .write_within(self.0.migrate_limit, step)
-                .await
-                .map_err(Fail::store)??;
+            let step = move |connection: &mut Connection| Ok(step(connection, migrations, now));
+            let stepped = self.0.writer.run_within(self.0.migrate_limit, step).await;
+            let (before, done) = stepped.map_err(Fail::store)??;
             let from = *from.get_or_insert(before);
             let Some(done) = done else {
                 return Ok(Migrated { from, to: before });
@@ -150,41 +137,34 @@ impl SqliteStore {
     }
 }
 
-/// Applies the next step, if there is one. Answers the version before.
+/// Applies the next step, if there is one, in a transaction. Answers the version before.
 fn step(
-    connection: &Connection,
+    connection: &mut Connection,
     migrations: &'static [Migration],
     now: i64,
 ) -> Result<(u32, Option<&'static Migration>), MigrateError> {
-    let applied = applied(connection).map_err(Fail::store)?;
+    let store = |error: Fail| MigrateError::from(error.store());
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(|error| store(error.into()))?;
+    let applied = applied(&transaction).map_err(store)?;
     let before = applied.last().map_or(0, |last| last.version);
-    let Some(next) = migrate::next(&applied, migrations)? else {
-        return Ok((before, None));
-    };
-    let apply = || -> Result<(), Fail> {
-        connection.execute_batch(next.sql)?;
-        connection.execute(
-            "INSERT INTO schema_migrations (version, name, applied_at, checksum) VALUES (?1, ?2, ?3, ?4)",
-            params![next.version, next.name, now, next.checksum()],
-        )?;
-        Ok(())
-    };
-    let undone = || -> Result<(), Fail> { Ok(connection.execute_batch("ROLLBACK TO step; RELEASE step")?) };
-    connection
-        .execute_batch("SAVEPOINT step")
-        .map_err(|error| Fail::from(error).store())?;
-    match apply() {
-        Ok(()) => {
-            connection
-                .execute_batch("RELEASE step")
-                .map_err(|error| Fail::from(error).store())?;
-            Ok((before, Some(next)))
-        }
-        Err(error) => {
-            undone().map_err(Fail::store)?;
-            Err(next.failed(error.store()))
-        }
+    let next = migrate::next(&applied, migrations)?;
+    if let Some(next) = next {
+        let failed = |error: Fail| next.failed(error.store());
+        apply(&transaction, next, now).map_err(failed)?;
+        transaction.commit().map_err(|error| failed(error.into()))?;
     }
+    Ok((before, next))
+}
+
+fn apply(connection: &Connection, next: &Migration, now: i64) -> Result<(), Fail> {
+    connection.execute_batch(next.sql)?;
+    connection.execute(
+        "INSERT INTO schema_migrations (version, name, applied_at, checksum) VALUES (?1, ?2, ?3, ?4)",
+        params![next.version, next.name, now, next.checksum()],
+    )?;
+    Ok(())
 }
 
 fn applied(connection: &Connection) -> Result<Vec<Applied>, Fail> {
@@ -252,3 +232,6 @@ fn refusal(error: &rusqlite::Error) -> StoreError {
         _ => StoreError::Refused(text),
     }
 }
+
+#[cfg(test)]
+mod tests;
