@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod connector;
 pub(crate) mod egress;
 pub(crate) mod fetch;
+pub(crate) mod intake;
 mod page;
 pub(crate) mod refusal;
 pub(crate) mod request;

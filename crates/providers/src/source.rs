@@ -6,11 +6,7 @@ use gatewayz_cache_core::{InvalidKeyspace, Node, Time};
 use gatewayz_catalog::{FetchedList, ListError, ListSource, Slug};
 
 use crate::{
-    http::{
-        client::Client,
-        fetch::{Fetcher, ListSink},
-        settings::Settings,
-    },
+    http::{client::Client, fetch::Fetcher, intake::ListSink, settings::Settings},
     mapping::ListReader,
     registry::Registry,
     rows::Envelope,

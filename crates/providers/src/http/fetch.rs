@@ -5,15 +5,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use gatewayz_cache_core::Time;
 use gatewayz_catalog::{ListError, Slug};
-use http::{HeaderMap, Request, Response, StatusCode, header};
+use http::{Request, Response, StatusCode};
 use rand::RngExt as _;
-use ring::digest::{Context, SHA256};
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
 use super::{
     body::{Body, BodyError},
     client::{Client, SendError},
+    intake::{Intake, ListSink, announced, check_type},
     page::Pages,
     refusal::{self, Refusal, RefusalKind},
     request::{self, Prepared},
@@ -25,23 +25,6 @@ use crate::{
     spec::{Auth, ListSpec},
     token::{Tokens, Wanted},
 };
-
-/// Takes the bytes of a list, page by page.
-pub trait ListSink: Send {
-    /// Takes the next bytes of a page.
-    ///
-    /// # Errors
-    ///
-    /// [`ListError`] when they are no part of a list.
-    fn push(&mut self, bytes: &[u8]) -> Result<(), ListError>;
-
-    /// Ends a page: what lay beside its rows.
-    ///
-    /// # Errors
-    ///
-    /// [`ListError`] when the page is no list.
-    fn finish_page(&mut self) -> Result<Envelope, ListError>;
-}
 
 /// How often and how long a list is tried for, inside its own time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,17 +93,6 @@ impl From<ListError> for Failure {
     }
 }
 
-/// Where a list's bytes go, and how many there may be.
-struct Intake<'a, S> {
-    sink: &'a mut S,
-    limit: u64,
-    bytes: u64,
-    /// The beginning of the page.
-    head: Vec<u8>,
-    page_bytes: u64,
-    digest: Option<Context>,
-}
-
 impl Fetcher {
     /// A fetcher with a client and its settings. Tokens are kept by `tokens`, dates are read on `time`.
     #[must_use]
@@ -181,14 +153,7 @@ impl Fetcher {
     ) -> Result<Fetched, ListError> {
         let mut prepared = self.prepare(provider, spec, Wanted::Any).await?;
         let mut pages = Pages::new(&spec.paging);
-        let mut intake = Intake {
-            sink,
-            limit: spec.max_bytes,
-            bytes: 0,
-            head: Vec::new(),
-            page_bytes: 0,
-            digest: None,
-        };
+        let mut intake = Intake::new(sink, spec.max_bytes);
         let mut urls = prepared.urls.clone().into_iter();
         let Some(mut base) = urls.next() else {
             return Err(ListError::NoList(provider.clone()));
@@ -198,7 +163,7 @@ impl Fetcher {
             intake.begin(pages.compares());
             match self.page(&prepared, &pages.address(&base), &mut intake, until).await {
                 Ok(page) => {
-                    let digest = intake.digest.take().map(digest);
+                    let digest = intake.digest();
                     if !pages.read(&page, digest)? {
                         return Ok(Fetched {
                             bytes: intake.bytes,
@@ -371,31 +336,6 @@ impl Fetcher {
 /// How long the words of an error are waited for.
 const ERROR_BODY: Duration = Duration::from_secs(2);
 
-impl<S: ListSink> Intake<'_, S> {
-    fn begin(&mut self, compared: bool) {
-        self.head.clear();
-        self.page_bytes = 0;
-        self.digest = compared.then(|| Context::new(&SHA256));
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> Result<(), ListError> {
-        self.bytes += bytes.len() as u64;
-        if self.bytes > self.limit {
-            return Err(ListError::TooLarge { limit: self.limit });
-        }
-        if self.page_bytes == 0 {
-            check_beginning(bytes)?;
-        }
-        self.page_bytes += bytes.len() as u64;
-        let room = refusal::LONGEST.saturating_sub(self.head.len());
-        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if let Some(digest) = &mut self.digest {
-            digest.update(bytes);
-        }
-        self.sink.push(bytes)
-    }
-}
-
 impl Failure {
     fn into_error(self, redactor: &Redactor) -> ListError {
         match self {
@@ -411,38 +351,4 @@ impl Failure {
 /// Whether the key is sent as it is.
 const fn is_plain(auth: &Auth) -> bool {
     !matches!(auth, Auth::GoogleServiceAccount | Auth::Exchange(_))
-}
-
-fn digest(context: Context) -> [u8; 32] {
-    let mut out = [0; 32];
-    out.copy_from_slice(context.finish().as_ref());
-    out
-}
-
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-fn check_type(headers: &HeaderMap) -> Result<(), ListError> {
-    let Some(kind) = headers.get(header::CONTENT_TYPE) else {
-        return Ok(());
-    };
-    let kind = kind.to_str().unwrap_or_default().to_ascii_lowercase();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    // Some send JSON without saying so.
-    let plausible = kind.contains("json") || matches!(kind, "" | "application/octet-stream" | "text/plain");
-    if plausible {
-        Ok(())
-    } else {
-        let kind: String = kind.chars().filter(|c| !c.is_control()).take(60).collect();
-        Err(ListError::Malformed(format!("it is `{kind}`")))
-    }
-}
-
-fn check_beginning(bytes: &[u8]) -> Result<(), ListError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'<') => Err(ListError::Malformed("it is a page for people".to_owned())),
-        _ => Ok(()),
-    }
 }
