@@ -26,12 +26,13 @@ pub use self::{
 use crate::{
     enrich::ManualPrices,
     keyspaces::{self, ModelKey},
-    page::{Extras, Page, PageCodec, PageKey},
+    page::{Extras, Page, PageCodec, PageKey, UniqueShape},
     provider::{Directory, Slug},
     query::{Gateway, Query},
     snapshot::{Snapshot, SnapshotCodec},
     source::CatalogStore,
     stats::Stats,
+    unique::UniqueQuery,
 };
 
 /// How much memory the caches may take.
@@ -246,18 +247,56 @@ impl<S: CatalogStore> Catalog<S> {
         if let Some(hit) = self.inner.pages.hit(&key) {
             return Ok(hit);
         }
-        let loader = {
-            let (catalog, query, extras) = (self.clone(), query.clone(), *extras);
-            loader_fn(move |_key: PageKey| {
-                let (catalog, query) = (catalog.clone(), query.clone());
-                async move {
-                    let snapshot = catalog.snapshot().await?;
-                    let page = Page::render(&snapshot, &query, &extras);
-                    catalog.inner.metadata.note(&query.filter.gateway, page.len());
-                    Ok::<_, CatalogError>(Loaded::found(page))
-                }
-            })
-        };
+        let (query, extras) = (query.clone(), *extras);
+        self.rendered(key, move |snapshot| Page::render(snapshot, &query, &extras))
+            .await
+    }
+
+    /// The page of a search: the same rows in the shape of search results.
+    ///
+    /// # Errors
+    ///
+    /// As [`page`](Self::page).
+    pub async fn search_page(&self, query: &Query) -> Result<Lookup<Page>, CatalogError> {
+        let key = PageKey::search(query);
+        if let Some(hit) = self.inner.pages.hit(&key) {
+            return Ok(hit);
+        }
+        let query = query.clone();
+        self.rendered(key, move |snapshot| Page::render_search(snapshot, &query))
+            .await
+    }
+
+    /// The page of unique models with their offers.
+    ///
+    /// # Errors
+    ///
+    /// As [`page`](Self::page).
+    pub async fn unique_page(&self, query: &UniqueQuery, shape: UniqueShape) -> Result<Lookup<Page>, CatalogError> {
+        let key = PageKey::unique(query, shape);
+        if let Some(hit) = self.inner.pages.hit(&key) {
+            return Ok(hit);
+        }
+        let query = query.clone();
+        self.rendered(key, move |snapshot| Page::render_unique(snapshot, &query, shape))
+            .await
+    }
+
+    async fn rendered(
+        &self,
+        key: PageKey,
+        render: impl Fn(&Snapshot) -> Page + Clone + Send + Sync + 'static,
+    ) -> Result<Lookup<Page>, CatalogError> {
+        let catalog = self.clone();
+        let loader = loader_fn(move |key: PageKey| {
+            let (catalog, render) = (catalog.clone(), render.clone());
+            async move {
+                let snapshot = catalog.snapshot().await?;
+                let page = render(&snapshot);
+                catalog.inner.metadata.note(key.gateway(), page.len());
+                Ok::<_, CatalogError>(Loaded::found(page))
+            }
+        });
         Ok(self.inner.pages.get_or_load(&key, &loader).await?)
     }
 

@@ -76,6 +76,28 @@ impl<U> Price<U> {
         self.steps == 0
     }
 
+    /// The plain decimal: at most five digits before the point and fifteen behind it.
+    pub(crate) fn digits(self, text: &mut [u8; 24]) -> &[u8] {
+        let mut start = text.len();
+        let (mut rest, mut places) = (self.steps, 0);
+        while rest > 0 || places <= SCALE {
+            let has_fraction = start < text.len();
+            if places == SCALE && has_fraction {
+                start -= 1;
+                text[start] = b'.';
+            }
+            let digit = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+            // Zeros at the end of the fraction say nothing.
+            if places >= SCALE || has_fraction || digit != b'0' {
+                start -= 1;
+                text[start] = digit;
+            }
+            places += 1;
+        }
+        &text[start..]
+    }
+
     /// The price as a binary float, for figures and charts. Never computed with.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "the result is an approximation by contract")]
@@ -126,26 +148,7 @@ impl<U: Unit> fmt::Debug for Price<U> {
 
 impl<U> fmt::Display for Price<U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Digits from the last to the first; a price has at most five before the point and fifteen behind it.
-        let mut text = [b'0'; 24];
-        let mut start = text.len();
-        let (mut rest, mut places) = (self.steps, 0);
-        while rest > 0 || places <= SCALE {
-            let has_fraction = start < text.len();
-            if places == SCALE && has_fraction {
-                start -= 1;
-                text[start] = b'.';
-            }
-            let digit = b"0123456789"[(rest % 10) as usize];
-            rest /= 10;
-            // Zeros at the end of the fraction say nothing.
-            if places >= SCALE || has_fraction || digit != b'0' {
-                start -= 1;
-                text[start] = digit;
-            }
-            places += 1;
-        }
-        f.write_str(std::str::from_utf8(&text[start..]).unwrap_or("0"))
+        f.write_str(std::str::from_utf8(self.digits(&mut [0; 24])).unwrap_or("0"))
     }
 }
 

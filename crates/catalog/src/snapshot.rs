@@ -7,6 +7,7 @@ mod build;
 mod decode;
 mod intern;
 mod order;
+mod write;
 
 use std::{
     cmp::Ordering,

@@ -179,7 +179,21 @@ impl<S: CatalogStore> Catalog<S> {
     ///
     /// [`CatalogError`] when nothing may be served and the store cannot be read.
     pub async fn cached_unique_models(&self) -> Result<Arc<Rendered>, CatalogError> {
-        let loader = self.cut(|snapshot, (): &()| Some(Rendered::new(snapshot.unique_json())));
+        let catalog = self.clone();
+        let loader = loader_fn(move |(): ()| {
+            let catalog = catalog.clone();
+            async move {
+                let snapshot = catalog.snapshot().await?;
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "computes for some 50 ms, once per fill; the fill's deadline is the cache's"
+                )]
+                let rendered = tokio::task::spawn_blocking(move || Rendered::new(snapshot.unique_json())).await;
+                rendered
+                    .map(Loaded::found)
+                    .map_err(|_ended| CatalogError::Load(LoadError::Panicked))
+            }
+        });
         let lookup = self.inner.unique.get_or_load(&(), &loader).await?;
         Ok(lookup.value.unwrap_or_else(|| Arc::new(Rendered::array(b""))))
     }

@@ -81,6 +81,12 @@ impl PageKey {
         }
     }
 
+    /// Whose pages it is one of.
+    #[must_use]
+    pub const fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     /// The first half of the digest, as digits.
     pub(super) fn short(&self) -> impl fmt::Display {
         let mut half = [0; 16];

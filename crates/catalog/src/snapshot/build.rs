@@ -1,13 +1,13 @@
 //! From the rows of the store to a snapshot.
 
-use std::{borrow::Cow, cmp::Reverse, collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Snapshot, intern::Interner};
+use super::{Snapshot, intern::Interner, write::ObjectWriter};
 use crate::{
     enrich::{ManualPrices, Prices, Reference},
-    model::{ArchitectureJson, Model, ModelJson, PricingJson},
+    model::Model,
     name,
     provider::{Directory, Priority, Provider, Slug},
     source::StoredModel,
@@ -43,11 +43,12 @@ impl Snapshot {
         let mut json = Vec::with_capacity(drafts.len() * 1300);
         let mut offsets = Vec::with_capacity(drafts.len() + 1);
         let mut rows = Vec::with_capacity(drafts.len());
+        let mut objects = ObjectWriter::default();
         for draft in drafts {
             let row = draft.row;
             let model = draft.finish(&prices, &mut names);
             offsets.push(offset(json.len()));
-            write_object(&model, row, &mut json);
+            objects.write(&model, row, &mut json);
             json.push(b',');
             rows.push(model);
         }
@@ -132,7 +133,7 @@ impl<'a> Draft<'a> {
         let (pricing, pricing_source) = prices.resolve(&self.provider.slug, listing, &self.canonical, operator);
         Model {
             id: listing.id.shared(),
-            name: listing.name.as_str().into(),
+            name: name::display(&listing.name, listing.id.as_str()).into(),
             canonical: self.canonical,
             developer: listing.developer.as_deref().map(|developer| names.text(developer)),
             created: listing.created,
@@ -141,7 +142,7 @@ impl<'a> Draft<'a> {
             input: listing.input,
             output: listing.output,
             abilities: listing.abilities,
-            parameters: names.parameters(&listing.supported_parameters),
+            parameters: names.listed_parameters(&listing.supported_parameters),
             pricing: names.pricing(pricing),
             pricing_source,
             health: self.row.health.status,
@@ -152,63 +153,8 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Appends the JSON object of a row.
-fn write_object(model: &Model, row: &StoredModel, out: &mut Vec<u8>) {
-    let listing = &row.listing;
-    let modality = model.modality();
-    let provider = &model.provider;
-    let owner = model.developer.as_deref().unwrap_or(provider.slug.as_str());
-    let object = ModelJson {
-        id: Cow::Borrowed(&model.id),
-        slug: Cow::Owned(format!("{}/{}", provider.slug, model.id)),
-        canonical_slug: Cow::Borrowed(&model.canonical),
-        name: Cow::Borrowed(&model.name),
-        object: Cow::Borrowed("model"),
-        created: model.created,
-        owned_by: Cow::Borrowed(owner),
-        developer: model.developer.as_deref().map(Cow::Borrowed),
-        source_gateway: Cow::Borrowed(provider.slug.as_str()),
-        provider_slug: Cow::Borrowed(owner),
-        description: listing.description.as_deref().map(Cow::Borrowed),
-        context_length: model.context_length,
-        max_output_tokens: model.max_output,
-        modality: Cow::Borrowed(&modality),
-        architecture: ArchitectureJson {
-            modality: Cow::Borrowed(&modality),
-            input_modalities: model.input,
-            output_modalities: model.output,
-            tokenizer: listing.tokenizer.as_deref().map(Cow::Borrowed),
-            instruct_type: listing.instruct_type.as_deref().map(Cow::Borrowed),
-        },
-        pricing: PricingJson::of(&model.pricing),
-        pricing_source: model.pricing_source.clone(),
-        per_request_limits: listing.per_request_limits.as_deref(),
-        supported_parameters: listing
-            .supported_parameters
-            .iter()
-            .map(|name| Cow::Borrowed(name.as_str()))
-            .collect(),
-        default_parameters: listing.default_parameters.as_deref(),
-        supports_streaming: model.abilities.streaming,
-        supports_function_calling: model.abilities.functions,
-        supports_vision: model.abilities.vision,
-        is_active: true,
-        is_free: model.is_free(),
-        is_private: model.abilities.private,
-        is_deprecated: model.abilities.deprecated,
-        health_status: model.health,
-        average_response_time_ms: model.average_response_time_ms,
-        provider_site_url: provider.site_url.as_deref().map(Cow::Borrowed),
-        model_logo_url: None,
-        hugging_face_id: listing.hugging_face_id.as_deref().map(Cow::Borrowed),
-        updated_at: model.updated_at,
-        tags: listing.tags.iter().map(|tag| Cow::Borrowed(tag.as_str())).collect(),
-    };
-    render(&object, out);
-}
-
 /// Appends the JSON of something whose fields all have a JSON form.
-pub(crate) fn render(value: &impl serde::Serialize, out: &mut Vec<u8>) {
+pub(crate) fn render(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) {
     let start = out.len();
     // Writing to memory cannot fail; were a value ever without a JSON form, `null` keeps the page well-formed.
     if serde_json::to_writer(&mut *out, value).is_err() {

@@ -1,8 +1,15 @@
 //! Equal things once: the rows of a catalogue repeat developers, prices and sets of parameters.
 
-use std::{collections::HashSet, hash::Hash, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+    sync::Arc,
+};
 
 use crate::pricing::Pricing;
+
+/// A sorted set of parameters.
+type Parameters = Arc<[Arc<str>]>;
 
 #[derive(Debug)]
 struct Pool<T: ?Sized>(HashSet<Arc<T>, foldhash::fast::RandomState>);
@@ -32,6 +39,8 @@ impl<T: Eq + Hash + ?Sized> Pool<T> {
 pub(super) struct Interner {
     texts: Pool<str>,
     parameters: Pool<[Arc<str>]>,
+    /// Sets as the rows have them.
+    listed: HashMap<Box<[String]>, Parameters, foldhash::fast::RandomState>,
     pricings: HashSet<Arc<Pricing>, foldhash::fast::RandomState>,
 }
 
@@ -40,8 +49,18 @@ impl Interner {
         self.texts.share(text)
     }
 
+    /// A sorted set of parameters, for which rows mostly have the same list.
+    pub(super) fn listed_parameters(&mut self, names: &[String]) -> Parameters {
+        if let Some(known) = self.listed.get(names) {
+            return Arc::clone(known);
+        }
+        let set = self.parameters(names);
+        self.listed.insert(names.into(), Arc::clone(&set));
+        set
+    }
+
     /// A sorted set of parameters.
-    pub(super) fn parameters<S: AsRef<str>>(&mut self, names: &[S]) -> Arc<[Arc<str>]> {
+    pub(super) fn parameters<S: AsRef<str>>(&mut self, names: &[S]) -> Parameters {
         let mut names: Vec<Arc<str>> = names.iter().map(|name| self.text(name.as_ref())).collect();
         names.sort_unstable();
         names.dedup();
