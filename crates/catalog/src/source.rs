@@ -36,7 +36,8 @@ pub trait CatalogStore: Send + Sync + 'static {
         mode: WriteMode,
     ) -> impl Future<Output = Result<Changes, StoreError>> + Send;
 
-    /// The next rows of the catalogue by rising key, after `after`. Fewer than `limit` rows: it was the last page.
+    /// The next rows of the catalogue by rising key, after `after`, as they stood at one moment. Fewer than `limit`
+    /// rows: it was the last page. Pages of several moments are not one catalogue: see [`catalogue`](Self::catalogue).
     fn models_page(
         &self,
         filter: &RowFilter,
@@ -44,23 +45,9 @@ pub trait CatalogStore: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<StoredModel>, StoreError>> + Send;
 
-    /// All rows of the catalogue, by rising key, as they stood at one moment.
-    ///
-    /// The default reads page after page, and is right only where nobody writes meanwhile.
+    /// All rows of the catalogue, by rising key, as they stood at one moment: a page of any length is one statement.
     fn catalogue(&self, filter: &RowFilter) -> impl Future<Output = Result<Vec<StoredModel>, StoreError>> + Send {
-        async {
-            const PAGE: u32 = 2000;
-            let mut rows = Vec::new();
-            loop {
-                let after = rows.last().map(|row: &StoredModel| row.key);
-                let mut page = self.models_page(filter, after, PAGE).await?;
-                let is_last = page.len() < PAGE as usize;
-                rows.append(&mut page);
-                if is_last {
-                    return Ok(rows);
-                }
-            }
-        }
+        self.models_page(filter, None, u32::MAX)
     }
 
     /// One model of a provider, whether active or not.

@@ -44,6 +44,7 @@ conformance! {
         lists_of_unknown_providers_are_refused
         an_empty_list_ends_all_rows
         pages_go_by_rising_keys
+        the_catalogue_is_of_one_moment
         a_page_has_what_the_filter_says
         operators_prices_are_exact_and_stay
         health_is_written_without_the_listing
