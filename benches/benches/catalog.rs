@@ -44,7 +44,9 @@ fn publish(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("catalog/snapshot");
     group.sample_size(10);
     group.bench_function("build", |bencher| {
-        cpu(bencher, models::stored, |rows| Snapshot::build(Arc::clone(&directory), &manual, rows));
+        cpu(bencher, models::stored, |rows| {
+            Snapshot::build(Arc::clone(&directory), &manual, rows)
+        });
     });
     group.bench_function("unique_index", |bencher| {
         cpu(bencher, snapshot, |snapshot| {
@@ -85,11 +87,17 @@ fn page(criterion: &mut Criterion) {
         ("first_render_100_of_search", &search),
         ("first_render_all", &all),
     ] {
-        group.bench_function(name, |bencher| cpu_short(bencher, || Page::render(&snapshot, black_box(query), &extras)));
+        group.bench_function(name, |bencher| {
+            cpu_short(bencher, || Page::render(&snapshot, black_box(query), &extras))
+        });
     }
-    group.bench_function("key", |bencher| cpu_short(bencher, || PageKey::new(black_box(&first), &extras)));
+    group.bench_function("key", |bencher| {
+        cpu_short(bencher, || PageKey::new(black_box(&first), &extras))
+    });
     let unique = UniqueQuery::default();
-    group.bench_function("unique_100", |bencher| cpu_short(bencher, || snapshot.unique(black_box(&unique))));
+    group.bench_function("unique_100", |bencher| {
+        cpu_short(bencher, || snapshot.unique(black_box(&unique)))
+    });
     group.sample_size(20);
     for (name, encoding) in [("gzip_100", Encoding::Gzip), ("zstd_100", Encoding::Zstd)] {
         let render = || Page::render(&snapshot, &first, &extras);

@@ -6,10 +6,10 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use gatewayz_cache_core::{InvalidationGraph, Node, Time};
 use gatewayz_cache_redis::{RedisConfig, RedisTier};
 use gatewayz_catalog::{
-    Catalog, Extras, Filter, Gateway, Memory, Outcome, Query, Slug, Sync, SyncOptions, SyncReport, UniqueQuery,
-    enrich::ManualPrices, keyspaces,
+    Catalog, CatalogStore as _, Extras, Filter, Gateway, Memory, Outcome, Query, Slug, Sync, SyncOptions, SyncReport,
+    UniqueQuery, WriteMode, enrich::ManualPrices, keyspaces,
 };
-use gatewayz_providers::{Client, ClientConfig, EgressPolicy, HttpLists, Registry, Settings};
+use gatewayz_providers::{Client, ClientConfig, EgressPolicy, HttpLists, Registry, Settings, import};
 use gatewayz_store::{Store, StoreConfig};
 use gatewayz_testkit::{
     Postgres, RedisServer, SimulatedProvider,
@@ -60,7 +60,10 @@ impl World {
         let mut overrides = String::new();
         for list in &lists {
             // `{account}` and its kin stand for any segment.
-            let segments = list.path.split('/').map(|part| if part.contains('{') { "x" } else { part });
+            let segments = list
+                .path
+                .split('/')
+                .map(|part| if part.contains('{') { "x" } else { part });
             let path = segments.collect::<Vec<_>>().join("/");
             // One second for groq, which a test makes hang.
             let seconds = if list.slug == "groq" { 1 } else { 30 };
@@ -79,8 +82,14 @@ impl World {
         let client = Client::new(&config).unwrap();
         let http = HttpLists::new(node, Time::default(), registry, client, Settings::new()).unwrap();
         store.migrate().await.unwrap();
-        let catalog =
-            Catalog::new(node, Arc::new(store), directory, ManualPrices::builtin(), Memory::default()).unwrap();
+        let catalog = Catalog::new(
+            node,
+            Arc::new(store),
+            directory,
+            ManualPrices::builtin(),
+            Memory::default(),
+        )
+        .unwrap();
         let sync = Sync::new(catalog.clone(), Arc::new(http.clone()));
         sync.put_providers().await.unwrap();
         Self {
@@ -103,7 +112,13 @@ impl World {
     }
 
     async fn page(&self, query: &Query) -> Value {
-        let page = self.catalog.page(query, &Extras::default()).await.unwrap().value.unwrap();
+        let page = self
+            .catalog
+            .page(query, &Extras::default())
+            .await
+            .unwrap()
+            .value
+            .unwrap();
         let body: Vec<u8> = page.parts().flat_map(|part| part.to_vec()).collect();
         serde_json::from_slice(&body).unwrap()
     }
@@ -115,8 +130,13 @@ fn node() -> gatewayz_cache_core::NodeBuilder {
 
 fn failures(report: &SyncReport) -> Vec<String> {
     let failed = |outcome: &Outcome| matches!(outcome, Outcome::Failed { .. });
-    let failures = report.providers.iter().filter(|(_, provider)| failed(&provider.outcome));
-    failures.map(|(slug, provider)| format!("{slug}: {:?}", provider.outcome)).collect()
+    let failures = report
+        .providers
+        .iter()
+        .filter(|(_, provider)| failed(&provider.outcome));
+    failures
+        .map(|(slug, provider)| format!("{slug}: {:?}", provider.outcome))
+        .collect()
 }
 
 /// Everything is fetched, stored, published and queried; the second time nothing is written.
@@ -124,7 +144,10 @@ async fn all_lists_become_one_catalogue(world: &World) {
     let first = world.sync().await;
     assert_eq!(failures(&first), Vec::<String>::new());
     assert!(first.total.added > 10_000, "{:?}", first.total);
-    assert_eq!((first.total.changed, first.total.removed, first.invalidated), (0, 0, Some(true)));
+    assert_eq!(
+        (first.total.changed, first.total.removed, first.invalidated),
+        (0, 0, Some(true))
+    );
     let snapshot = world.catalog.snapshot().await.unwrap();
     assert_eq!(snapshot.len() as u64, first.total.added);
 
@@ -158,11 +181,21 @@ async fn all_lists_become_one_catalogue(world: &World) {
 async fn failing_lists_leave_their_rows(world: &World) {
     let before = world.catalog.snapshot().await.unwrap();
     let count = |snapshot: &gatewayz_catalog::Snapshot, slug: &str| snapshot.provider_rows(slug).len();
-    world.upstream.fault(world.path("mistral"), Fault::instead(Reply::status(500)));
+    world
+        .upstream
+        .fault(world.path("mistral"), Fault::instead(Reply::status(500)));
     world.upstream.fault(world.path("groq"), Fault::HangAfter(300));
-    world.upstream.fault(world.path("together"), Fault::instead(Reply::html("<html>sorry</html>")));
-    world.upstream.fault(world.path("novita"), Fault::instead(Reply::json("{\"data\":[]}")));
-    world.upstream.fault(world.path("nebius"), Fault::CutAfter(1000, gatewayz_testkit::Cut::Reset));
+    world.upstream.fault(
+        world.path("together"),
+        Fault::instead(Reply::html("<html>sorry</html>")),
+    );
+    world
+        .upstream
+        .fault(world.path("novita"), Fault::instead(Reply::json("{\"data\":[]}")));
+    world.upstream.fault(
+        world.path("nebius"),
+        Fault::CutAfter(1000, gatewayz_testkit::Cut::Reset),
+    );
     // One list goes on: it has lost one row and won another.
     let xai = world.lists.iter().find(|list| list.slug == "xai").unwrap();
     let mut body: Value = serde_json::from_slice(&xai.pages[0].body).unwrap();
@@ -180,7 +213,11 @@ async fn failing_lists_leave_their_rows(world: &World) {
     assert_eq!(kind("groq"), "timed-out");
     assert_eq!(kind("together"), "malformed");
     assert_eq!(kind("novita"), "too-few");
-    assert!(["malformed", "connect"].contains(&kind("nebius").as_str()), "{}", kind("nebius"));
+    assert!(
+        ["malformed", "connect"].contains(&kind("nebius").as_str()),
+        "{}",
+        kind("nebius")
+    );
     assert_eq!(report.failed, 5);
     assert_eq!((report.total.added, report.total.removed), (1, 1));
 
@@ -194,6 +231,64 @@ async fn failing_lists_leave_their_rows(world: &World) {
     assert!(after.find(&Slug::new("xai").unwrap(), "grok-of-tomorrow").is_some());
 }
 
+/// A catalogue on a file of its own, of which nothing is known yet.
+async fn empty(folder: &tempfile::TempDir) -> Catalog<Store> {
+    let config = StoreConfig::from_url(folder.path().join("gatewayz.db").to_str().unwrap()).unwrap();
+    let store = Store::open(config).await.unwrap();
+    store.migrate().await.unwrap();
+    let directory = Arc::new(Registry::builtin().unwrap().directory().clone());
+    let known: Vec<_> = directory.iter().map(|provider| (**provider).clone()).collect();
+    store.put_providers(&known).await.unwrap();
+    let node = node().build().unwrap();
+    Catalog::new(
+        &node,
+        Arc::new(store),
+        directory,
+        ManualPrices::builtin(),
+        Memory::default(),
+    )
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_start_without_network_shows_something_real() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = empty(&folder).await;
+    assert!(catalog.snapshot().await.unwrap().is_empty());
+    let seed = gatewayz_providers::seed::builtin().unwrap();
+    let report = catalog.import(seed.clone(), WriteMode::Apply, false).await.unwrap();
+    assert_eq!(failures(&report), Vec::<String>::new());
+    let snapshot = catalog.snapshot().await.unwrap();
+    assert!(snapshot.len() >= 60 && snapshot.providers().len() >= 15, "{snapshot:?}");
+    assert!(snapshot.rows().iter().all(|row| row.pricing_source.is_some()));
+    let again = catalog.import(seed, WriteMode::Apply, false).await.unwrap();
+    assert_eq!(again.total.written(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn public_catalogues_fill_a_gateway_without_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = empty(&folder).await;
+    for (file, least) in [
+        ("catalogs/litellm.2026-06-04.json.gz", 1_500),
+        ("catalogs/models-dev.api.2026-01-09.json.gz", 1_500),
+        ("provider-models/openrouter.json", 340),
+    ] {
+        let path = match gatewayz_testkit::require_shared_data(file) {
+            Ok(path) => path,
+            Err(error) => return eprintln!("{error}"),
+        };
+        let imported = import::read_any(std::fs::File::open(path).unwrap(), catalog.directory()).unwrap();
+        let report = catalog.import(imported.lists, WriteMode::Apply, true).await.unwrap();
+        assert_eq!(failures(&report), Vec::<String>::new(), "{file}");
+        let rows: u64 = report.providers.values().map(|provider| provider.rows).sum();
+        assert!(rows >= least, "{file}: {rows} rows");
+        let snapshot = catalog.snapshot().await.unwrap();
+        // Rows of providers that are not active are stored, and not shown.
+        assert!(snapshot.len() as u64 >= least * 4 / 5, "{file}: {snapshot:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn recorded_lists_through_sqlite() {
     let Some(lists) = main_captures() else { return };
@@ -202,7 +297,7 @@ async fn recorded_lists_through_sqlite() {
     let config = StoreConfig::from_url(file.to_str().unwrap()).unwrap();
     let store = Store::open(config).await.unwrap();
     let world = World::new(lists, store, &node().build().unwrap()).await;
-    all_lists_become_one_catalogue(&world).await;
+    Box::pin(all_lists_become_one_catalogue(&world)).await;
     failing_lists_leave_their_rows(&world).await;
 }
 
@@ -216,8 +311,10 @@ async fn recorded_lists_through_postgres_and_redis() {
     let tier = RedisTier::new(RedisConfig::from_url(&redis.url()).unwrap()).unwrap();
     let node = node().shared(tier).build().unwrap();
     let attached = async || node.is_attached();
-    gatewayz_testkit::eventually(Duration::from_secs(10), attached).await.unwrap();
+    gatewayz_testkit::eventually(Duration::from_secs(10), attached)
+        .await
+        .unwrap();
     let world = World::new(lists, store, &node).await;
-    all_lists_become_one_catalogue(&world).await;
+    Box::pin(all_lists_become_one_catalogue(&world)).await;
     failing_lists_leave_their_rows(&world).await;
 }

@@ -47,11 +47,14 @@ impl Pricing {
         *self == Self::default()
     }
 
-    /// Whether the provider says that neither prompt nor answer is charged.
+    /// Whether the provider says that neither prompt nor answer is charged, and names no price of a call or an image.
     #[must_use]
     pub fn is_free(&self) -> bool {
         let free = |price: Option<Price<Token>>| price.is_some_and(Price::is_free);
-        free(self.prompt) && free(self.completion)
+        free(self.prompt)
+            && free(self.completion)
+            && self.request.is_none_or(Price::is_free)
+            && self.image.is_none_or(Price::is_free)
     }
 
     /// The mean of the prices of a prompt token and of an answer token; `None` unless both are known.

@@ -205,34 +205,3 @@ fn created_is_the_models_own() {
         );
     }
 }
-
-/// `cargo test --release -p gatewayz-providers -- --ignored --nocapture speed_of_reading`
-#[test]
-#[ignore = "measures"]
-#[expect(clippy::disallowed_methods, reason = "real time is what is measured")]
-fn speed_of_reading() {
-    let registry = Registry::builtin().unwrap();
-    for (file, slug) in [
-        ("featherless.json.gz", "featherless"),
-        ("openrouter.json", "openrouter"),
-        ("huggingface.json", "huggingface"),
-        ("cloudflare-ai-gateway.json", "cloudflare-ai-gateway"),
-    ] {
-        let Some(path) = shared_data(format!("provider-models/{file}")) else {
-            return;
-        };
-        let page = vec![bytes(&path)];
-        let (begin, rounds) = (std::time::Instant::now(), 50);
-        let mut rows = 0;
-        for _ in 0..rounds {
-            rows = read(&registry, slug, &page, 16 << 10).listings.len();
-        }
-        let seconds = begin.elapsed().as_secs_f64() / f64::from(rounds);
-        let megabytes = page[0].len() as f64 / 1e6;
-        eprintln!(
-            "{file}: {rows} rows, {megabytes:.2} MB, {:.1} ms, {:.0} MB/s",
-            seconds * 1e3,
-            megabytes / seconds
-        );
-    }
-}
