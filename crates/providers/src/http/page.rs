@@ -99,6 +99,10 @@ impl<'a> Pages<'a> {
         match page.text(next) {
             Some(cursor) => {
                 if !self.seen.insert(cursor.clone()) {
+                    // Some (Cohere) name a next page even where all rows are there, and it has none.
+                    if page.rows() == 0 {
+                        return Ok(false);
+                    }
                     return Err(malformed(format!("page {} leads back to an earlier one", self.n_read)));
                 }
                 self.cursor = Some(cursor);

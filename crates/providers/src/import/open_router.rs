@@ -108,7 +108,10 @@ fn listing(id: ModelId, fields: &Fields<'_>, oddities: &mut Oddities) -> Listing
             completion: oddities.price(QUOTE, &prices, "completion"),
             input_cache_read: oddities.price(QUOTE, &prices, "input_cache_read"),
             input_cache_write: oddities.price(QUOTE, &prices, "input_cache_write"),
-            internal_reasoning: oddities.price(QUOTE, &prices, "internal_reasoning"),
+            // Zero says that reasoning has no price of its own, not that it is free.
+            internal_reasoning: oddities
+                .price(QUOTE, &prices, "internal_reasoning")
+                .filter(|price| !price.is_free()),
             audio: oddities.price(QUOTE, &prices, "audio"),
             request: oddities.price(QUOTE, &prices, "request"),
             image: oddities.price(QUOTE, &prices, "image"),

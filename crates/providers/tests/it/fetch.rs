@@ -167,6 +167,22 @@ async fn without_a_word_on_more_the_last_page_has_no_cursor() {
     }
 }
 
+/// As Cohere's list does, which names a next page even where all rows are there.
+#[tokio::test]
+async fn a_next_page_without_rows_that_names_itself_ends_the_list() {
+    let world = Setup::list("auth = \"none\"\npaging = { style = \"cursor\", parameter = \"token\", next = \"next\" }")
+        .start()
+        .await;
+    world.provider.route(
+        LIST,
+        Route::of(|request| match request.query("token") {
+            None => page(&["a".to_owned()], r#","next":17"#),
+            Some(_seventeen) => page(&[], r#","next":17"#),
+        }),
+    );
+    assert_eq!(ids(&world.list().await.unwrap()), ["a"]);
+}
+
 #[tokio::test]
 async fn cursors_that_lead_nowhere_are_no_list() {
     let world = Setup::list(CURSOR).start().await;

@@ -405,6 +405,7 @@ fn a_row_of_open_router_is_the_provider_s_word() {
     );
     assert_eq!(x.pricing.image.unwrap().to_string(), "0.001238");
     assert_eq!(x.pricing.request, Some(Price::FREE));
+    assert_eq!(x.pricing.internal_reasoning, None, "zero is no price of its own");
     assert!(listing(&imported, "openrouter", "allenai/x:free").pricing.is_free());
     assert!(listing(&imported, "openrouter", "openrouter/auto").pricing.is_unknown());
     assert_eq!(reasons(&imported), [("price: negative, decided per request", 1)]);

@@ -261,12 +261,18 @@ pub(crate) async fn the_catalogue_is_of_one_moment(store: Store) {
     let ids: Vec<String> = (0..ROWS).map(|at| format!("model-{at:03}")).collect();
     let list = |version| -> Vec<Listing> { ids.iter().map(|id| listing(id, version)).collect() };
     let acme = with_list(&store, &[]).await;
-    store.replace_models(&acme, &list(0), NOON, WriteMode::Apply).await.unwrap();
+    store
+        .replace_models(&acme, &list(0), NOON, WriteMode::Apply)
+        .await
+        .unwrap();
     let writer = {
         let (store, lists) = (store.clone(), (1..=TURNS).map(list).collect::<Vec<_>>());
         tokio::spawn(async move {
             for list in lists {
-                store.replace_models(&acme, &list, LATER, WriteMode::Apply).await.unwrap();
+                store
+                    .replace_models(&acme, &list, LATER, WriteMode::Apply)
+                    .await
+                    .unwrap();
             }
         })
     };
@@ -275,7 +281,10 @@ pub(crate) async fn the_catalogue_is_of_one_moment(store: Store) {
         let rows = store.catalogue(&RowFilter::default()).await.unwrap();
         assert_eq!(rows.len(), ROWS);
         let version = rows[0].listing.description.clone();
-        assert!(rows.iter().all(|row| row.listing.description == version), "rows of two lists");
+        assert!(
+            rows.iter().all(|row| row.listing.description == version),
+            "rows of two lists"
+        );
         if is_last {
             assert_eq!(version.unwrap(), format!("version {TURNS}"));
             break;
