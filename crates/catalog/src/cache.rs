@@ -5,6 +5,7 @@
 
 mod load;
 mod metadata;
+mod metrics;
 mod rendered;
 mod surface;
 
@@ -17,7 +18,7 @@ use gatewayz_cache_core::{
 use thiserror::Error;
 
 pub(crate) use self::load::WriteGate;
-use self::{load::SnapshotLoader, metadata::MetadataBook, rendered::RenderedCodec};
+use self::{load::SnapshotLoader, metadata::MetadataBook, metrics::CatalogMetrics, rendered::RenderedCodec};
 pub use self::{
     metadata::PageMetadata,
     rendered::Rendered,
@@ -115,6 +116,7 @@ struct Inner<S> {
     stats: Cache<(), Stats>,
     pages: Cache<PageKey, Page>,
     metadata: MetadataBook,
+    metrics: CatalogMetrics,
 }
 
 impl<S: CatalogStore> Catalog<S> {
@@ -167,6 +169,7 @@ impl<S: CatalogStore> Catalog<S> {
                     .weigh(Page::weight)
                     .build()?,
                 metadata: MetadataBook::new(node)?,
+                metrics: CatalogMetrics::new(&directory),
                 loader: SnapshotLoader::new(Arc::clone(&store), Arc::clone(&directory), manual, gate),
                 node: node.clone(),
                 directory,
@@ -230,7 +233,9 @@ impl<S: CatalogStore> Catalog<S> {
     #[inline]
     #[must_use]
     pub fn page_at_hand(&self, key: &PageKey) -> Option<Lookup<Page>> {
-        self.inner.pages.hit(key)
+        let hit = self.inner.pages.hit(key)?;
+        self.inner.metrics.count(key.gateway(), true);
+        Some(hit)
     }
 
     /// The page of a query.
@@ -244,7 +249,7 @@ impl<S: CatalogStore> Catalog<S> {
     /// Dropping the future cancels nothing that others wait for.
     pub async fn page(&self, query: &Query, extras: &Extras) -> Result<Lookup<Page>, CatalogError> {
         let key = PageKey::new(query, extras);
-        if let Some(hit) = self.inner.pages.hit(&key) {
+        if let Some(hit) = self.page_at_hand(&key) {
             return Ok(hit);
         }
         let (query, extras) = (query.clone(), *extras);
@@ -259,7 +264,7 @@ impl<S: CatalogStore> Catalog<S> {
     /// As [`page`](Self::page).
     pub async fn search_page(&self, query: &Query) -> Result<Lookup<Page>, CatalogError> {
         let key = PageKey::search(query);
-        if let Some(hit) = self.inner.pages.hit(&key) {
+        if let Some(hit) = self.page_at_hand(&key) {
             return Ok(hit);
         }
         let query = query.clone();
@@ -274,7 +279,7 @@ impl<S: CatalogStore> Catalog<S> {
     /// As [`page`](Self::page).
     pub async fn unique_page(&self, query: &UniqueQuery, shape: UniqueShape) -> Result<Lookup<Page>, CatalogError> {
         let key = PageKey::unique(query, shape);
-        if let Some(hit) = self.inner.pages.hit(&key) {
+        if let Some(hit) = self.page_at_hand(&key) {
             return Ok(hit);
         }
         let query = query.clone();
@@ -297,6 +302,7 @@ impl<S: CatalogStore> Catalog<S> {
                 Ok::<_, CatalogError>(Loaded::found(page))
             }
         });
+        self.inner.metrics.count(key.gateway(), false);
         Ok(self.inner.pages.get_or_load(&key, &loader).await?)
     }
 
@@ -315,8 +321,12 @@ impl<S: CatalogStore> Catalog<S> {
         self.inner.node.invalidate(all).await
     }
 
-    /// Keeps what is written in the background up to date: to be called every few seconds.
+    /// Keeps what is written in the background, and the sizes in the metrics, up to date: to be called every few
+    /// seconds.
     pub async fn maintain(&self) {
+        if let Some(snapshot) = self.peek() {
+            self.inner.metrics.tell(&snapshot);
+        }
         self.inner.metadata.write().await;
     }
 }

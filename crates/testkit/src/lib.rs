@@ -6,6 +6,7 @@ mod data;
 mod error;
 mod eventually;
 mod fake;
+mod ledger;
 mod ports;
 mod postgres;
 mod process;
@@ -22,6 +23,7 @@ pub use self::{
     error::{DataAbsent, NotInTime, RecordedError, ServerError},
     eventually::eventually,
     fake::{FakeCluster, FakeShared, Fault, Op},
+    ledger::Ledger,
     postgres::{Postgres, PostgresBuilder, Row},
     proxy::{Cut, Direction, FaultProxy, Fresh, ProxyStats},
     redis::{RedisCluster, RedisSentinel, RedisServer, RedisServerBuilder, Reply, Tls},

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use gatewayz_cache_core::Propagation;
 use gatewayz_catalog::{CatalogError, Extras, Filter, Gateway, Page, Query, SortBy, keyspaces::ModelKey};
-use gatewayz_testkit::FakeCluster;
+use gatewayz_testkit::{FakeCluster, Ledger};
 use serde_json::Value;
 
 use crate::support::{MemoryStore, alone, catalog, listing, listings, node, slug};
@@ -263,4 +263,27 @@ async fn several_providers_are_invalidated_at_once() {
     assert!(done.success && done.cascade);
     assert_eq!(done.providers_invalidated, 2);
     assert!(catalog.invalidate_gateway_catalogs(&["groq", "nobody"]).await.is_err());
+}
+
+#[tokio::test]
+async fn hits_and_sizes_of_each_gateway_are_in_the_metrics() {
+    let ledger = Ledger::default();
+    let store = MemoryStore::new();
+    store.put("groq", &listings("llama", 3, 1));
+    let catalog = metrics::with_local_recorder(&ledger, || catalog(&alone(), &store));
+    for gateway in ["all", "groq", "groq", "groq"] {
+        catalog.page(&of(gateway), &Extras::default()).await.unwrap();
+    }
+    catalog.maintain().await;
+    for (name, value) in [
+        ("catalog_cache_hits{gateway=all}", 0),
+        ("catalog_cache_misses{gateway=all}", 1),
+        ("catalog_cache_hits{gateway=groq}", 2),
+        ("catalog_cache_misses{gateway=groq}", 1),
+        ("gateway_model_count{gateway=all}", 3),
+        ("gateway_model_count{gateway=groq}", 3),
+        ("gateway_model_count{gateway=together}", 0),
+    ] {
+        assert_eq!(ledger.value(name), Some(value), "{name} in {ledger:?}");
+    }
 }
