@@ -316,5 +316,40 @@ async fn recorded_lists_through_postgres_and_redis() {
         .unwrap();
     let world = World::new(lists, store, &node).await;
     Box::pin(all_lists_become_one_catalogue(&world)).await;
+    another_node_takes_it_from_redis(&world, &redis, &url).await;
     failing_lists_leave_their_rows(&world).await;
+}
+
+/// A node that starts later asks the store for nothing, and answers the same bytes.
+async fn another_node_takes_it_from_redis(world: &World, redis: &RedisServer, url: &str) {
+    let tier = RedisTier::new(RedisConfig::from_url(&redis.url()).unwrap()).unwrap();
+    let node = node().shared(tier).build().unwrap();
+    let attached = async || node.is_attached();
+    gatewayz_testkit::eventually(Duration::from_secs(10), attached)
+        .await
+        .unwrap();
+    let store = Store::open(StoreConfig::from_url(url).unwrap()).await.unwrap();
+    let directory = Arc::clone(world.catalog.directory());
+    let manual = ManualPrices::builtin();
+    let other = Catalog::new(&node, Arc::new(store), directory, manual, Memory::default()).unwrap();
+    let here = world.catalog.snapshot().await.unwrap();
+    let there = other.snapshot().await.unwrap();
+    assert_eq!((there.epoch(), there.len()), (here.epoch(), here.len()));
+    let stats = node.stats();
+    let (_, full) = stats.iter().find(|(name, _)| *name == "models:catalog:full").unwrap();
+    assert_eq!((full.loads, full.shared_hits), (0, 1), "{full:?}");
+    let pages = [&world.catalog, &other].map(|catalog| async {
+        let page = catalog
+            .page(&Query::default(), &Extras::default())
+            .await
+            .unwrap()
+            .value
+            .unwrap();
+        (
+            page.etag().to_owned(),
+            page.parts().flat_map(|part| part.to_vec()).collect::<Vec<u8>>(),
+        )
+    });
+    let pages = futures_util::future::join_all(pages).await;
+    assert_eq!(pages[0], pages[1]);
 }
