@@ -3,6 +3,7 @@
 //! Everything is cut out of the one snapshot, whose keyspace every invalidation of the others covers too: a page that
 //! is made after an invalidation is made of a snapshot that was read after it.
 
+mod forget;
 mod load;
 mod metadata;
 mod metrics;
@@ -11,18 +12,13 @@ mod surface;
 
 use std::sync::Arc;
 
-use gatewayz_cache_core::{
-    Cache, Capacity, InvalidKeyspace, Invalidation, InvalidationGraph, LoadError, Loaded, Lookup, Node, Pace,
-    Propagation, loader_fn,
-};
+use gatewayz_cache_core::{Cache, Capacity, InvalidKeyspace, LoadError, Loaded, Lookup, Node, Pace, loader_fn};
 use thiserror::Error;
 
 pub(crate) use self::load::WriteGate;
-use self::{load::SnapshotLoader, metadata::MetadataBook, metrics::CatalogMetrics, rendered::RenderedCodec};
-pub use self::{
-    metadata::PageMetadata,
-    rendered::Rendered,
-    surface::{CatalogStats, Invalidated},
+pub use self::{forget::Invalidated, metadata::PageMetadata, rendered::Rendered, surface::CatalogStats};
+use self::{
+    forget::Keep, load::SnapshotLoader, metadata::MetadataBook, metrics::CatalogMetrics, rendered::RenderedCodec,
 };
 use crate::{
     enrich::ManualPrices,
@@ -214,9 +210,17 @@ impl<S: CatalogStore> Catalog<S> {
     ///
     /// Dropping the future cancels nothing that others wait for.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, CatalogError> {
+        self.whole().await.map(|(snapshot, _)| snapshot)
+    }
+
+    /// The present snapshot for a value that is cut out of it, and how long that may be kept.
+    async fn whole(&self) -> Result<(Arc<Snapshot>, Keep), CatalogError> {
+        let began = self.inner.node.time().now();
         let lookup = self.inner.full.get_or_load(&(), &self.inner.loader).await?;
+        let keep = Keep::of(&lookup, self.inner.node.time().now().since(began));
         // The loader always finds a snapshot, be it an empty one.
-        lookup.value.ok_or(CatalogError::Load(LoadError::Abandoned))
+        let snapshot = lookup.value.ok_or(CatalogError::Load(LoadError::Abandoned))?;
+        Ok((snapshot, keep))
     }
 
     /// Reads the store anew, whatever is cached.
@@ -296,10 +300,10 @@ impl<S: CatalogStore> Catalog<S> {
         let loader = loader_fn(move |key: PageKey| {
             let (catalog, render) = (catalog.clone(), render.clone());
             async move {
-                let snapshot = catalog.snapshot().await?;
+                let (snapshot, keep) = catalog.whole().await?;
                 let page = render(&snapshot);
                 catalog.inner.metadata.note(key.gateway(), page.len());
-                Ok::<_, CatalogError>(Loaded::found(page))
+                Ok::<_, CatalogError>(keep.apply(Loaded::found(page)))
             }
         });
         self.inner.metrics.count(key.gateway(), false);
@@ -309,16 +313,6 @@ impl<S: CatalogStore> Catalog<S> {
     /// How many pages of a gateway were rendered, on all nodes together, within a day of each other.
     pub async fn page_metadata(&self, gateway: &Gateway) -> PageMetadata {
         self.inner.metadata.read(gateway).await
-    }
-
-    /// Forgets, on every node, what these providers' lists say, and all that was made of it: one invalidation.
-    pub async fn invalidate_providers<'a>(&self, providers: impl IntoIterator<Item = &'a Slug>) -> Propagation {
-        let graph = keyspaces::declare(InvalidationGraph::new());
-        let mut all = Invalidation::new();
-        for provider in providers {
-            all.merge(graph.expand(keyspaces::PROVIDER_CHANGED, provider.as_str()));
-        }
-        self.inner.node.invalidate(all).await
     }
 
     /// Keeps what is written in the background, and the sizes in the metrics, up to date: to be called every few

@@ -46,8 +46,15 @@ pub const CATALOG_CHANGED: &str = "all-lists";
 /// Adds what a change of the catalogue makes untrue to a graph.
 #[must_use]
 pub fn declare(graph: InvalidationGraph) -> InvalidationGraph {
+    let snapshot = [Target::Whole(&FULL)];
+    cuts(graph)
+        .on(PROVIDER_CHANGED, &snapshot)
+        .on(CATALOG_CHANGED, &snapshot)
+}
+
+/// The same without the snapshot: what is cut out of it.
+pub(crate) fn cuts(graph: InvalidationGraph) -> InvalidationGraph {
     let aggregates = [
-        Target::Whole(&FULL),
         Target::Whole(&UNIQUE),
         Target::Whole(&STATS),
         Target::Whole(&MODEL),

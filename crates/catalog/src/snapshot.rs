@@ -20,7 +20,10 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use self::order::Orders;
-pub(crate) use self::{build::render, decode::SnapshotCodec};
+pub(crate) use self::{
+    build::{REFERENCE, render},
+    decode::SnapshotCodec,
+};
 use crate::{
     model::Model,
     provider::{Directory, Provider, Slug},

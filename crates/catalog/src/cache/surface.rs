@@ -1,13 +1,14 @@
 //! The documented operations of the unified catalogue cache, by their names.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use gatewayz_cache_core::{LoadError, Loaded, Propagation, loader_fn};
+use bytes::Bytes;
+use gatewayz_cache_core::{LoadError, Loaded, loader_fn};
 use serde::Serialize;
 
-use super::{Catalog, CatalogError, PageMetadata, Rendered};
+use super::{Catalog, CatalogError, PageMetadata, Rendered, forget::Keep};
 use crate::{
-    keyspaces::{self, ModelKey},
+    keyspaces::ModelKey,
     model::PricingJson,
     provider::{Provider, Slug},
     query::Gateway,
@@ -46,20 +47,6 @@ pub struct CatalogStats {
     pub pricing_cached_count: u64,
 }
 
-/// What a batch of invalidations did.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Invalidated {
-    /// Whether every node that may serve old entries has forgotten them.
-    pub success: bool,
-    /// How many providers were named.
-    pub providers_invalidated: usize,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
-    /// Whether the aggregates went with them; they always do.
-    pub cascade: bool,
-}
-
 impl<S: CatalogStore> Catalog<S> {
     /// The provider that a name or an alias means.
     ///
@@ -80,11 +67,6 @@ impl<S: CatalogStore> Catalog<S> {
         self.snapshot().await
     }
 
-    /// Puts a snapshot, made of what was just written to the store, in the place of the present one.
-    pub async fn cache_full_catalog(&self, snapshot: Snapshot) -> Propagation {
-        self.inner.full.insert(&(), snapshot).await
-    }
-
     /// The JSON array of a provider's models, by any of its names; also kept under `models:gateway:{slug}`.
     ///
     /// # Errors
@@ -96,10 +78,8 @@ impl<S: CatalogStore> Catalog<S> {
         let loader = loader_fn(move |slug: Slug| {
             let catalog = catalog.clone();
             async move {
-                catalog
-                    .cached_provider_catalog(&slug)
-                    .await
-                    .map(|list| Loaded::found((*list).clone()))
+                let (list, keep) = catalog.provider_list(&slug).await?;
+                Ok::<_, CatalogError>(keep.apply(Loaded::found((*list).clone())))
             }
         });
         let lookup = self.inner.gateway.get_or_load(slug, &loader).await?;
@@ -112,23 +92,21 @@ impl<S: CatalogStore> Catalog<S> {
     ///
     /// [`CatalogError`] when nothing may be served and the store cannot be read.
     pub async fn cached_provider_catalog(&self, slug: &Slug) -> Result<Arc<Rendered>, CatalogError> {
+        self.provider_list(slug).await.map(|(list, _)| list)
+    }
+
+    /// The same for a copy of it, and how long that may be kept.
+    async fn provider_list(&self, slug: &Slug) -> Result<(Arc<Rendered>, Keep), CatalogError> {
+        let began = self.inner.node.time().now();
         let loader = self.cut(|snapshot, slug: &Slug| {
             Some(Rendered::array(
                 &snapshot.objects(snapshot.provider_rows(slug.as_str())),
             ))
         });
         let lookup = self.inner.provider.get_or_load(slug, &loader).await?;
-        Ok(lookup.value.unwrap_or_else(|| Arc::new(Rendered::array(b""))))
-    }
-
-    /// Puts a JSON array of models, just written to the store, in the place of a provider's present one.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogError::UnknownProvider`]
-    pub async fn cache_gateway_catalog(&self, name: &str, models: Rendered) -> Result<Propagation, CatalogError> {
-        let slug = &self.provider(name)?.slug;
-        Ok(self.inner.provider.insert(slug, models).await)
+        let keep = Keep::of(&lookup, self.inner.node.time().now().since(began));
+        let list = lookup.value.unwrap_or_else(|| Arc::new(Rendered::array(b"")));
+        Ok((list, keep))
     }
 
     /// The JSON array of the ids of a provider's models: `models:index:{slug}`.
@@ -154,7 +132,11 @@ impl<S: CatalogStore> Catalog<S> {
     ///
     /// [`CatalogError`] when nothing may be served and the store cannot be read.
     pub async fn cached_model(&self, key: &ModelKey) -> Result<Option<Arc<Rendered>>, CatalogError> {
-        let loader = self.cut(|snapshot, key: &ModelKey| Some(Rendered::new(snapshot.object(row_of(snapshot, key)?))));
+        let loader = self.cut(|snapshot, key: &ModelKey| {
+            // A copy: a slice of a kilobyte would keep the whole snapshot in memory for as long as the entry is there.
+            let object = snapshot.object_bytes(row_of(snapshot, key)?);
+            Some(Rendered::new(Bytes::copy_from_slice(object)))
+        });
         Ok(self.inner.model.get_or_load(key, &loader).await?.value)
     }
 
@@ -183,14 +165,14 @@ impl<S: CatalogStore> Catalog<S> {
         let loader = loader_fn(move |(): ()| {
             let catalog = catalog.clone();
             async move {
-                let snapshot = catalog.snapshot().await?;
+                let (snapshot, keep) = catalog.whole().await?;
                 #[expect(
                     clippy::disallowed_methods,
                     reason = "computes for some 50 ms, once per fill; the fill's deadline is the cache's"
                 )]
                 let rendered = tokio::task::spawn_blocking(move || Rendered::new(snapshot.unique_json())).await;
                 rendered
-                    .map(Loaded::found)
+                    .map(|rendered| keep.apply(Loaded::found(rendered)))
                     .map_err(|_ended| CatalogError::Load(LoadError::Panicked))
             }
         });
@@ -223,83 +205,10 @@ impl<S: CatalogStore> Catalog<S> {
         loader_fn(move |key: K| {
             let (catalog, cut) = (catalog.clone(), cut.clone());
             async move {
-                let snapshot = catalog.snapshot().await?;
-                Ok(Loaded::from(cut(&snapshot, &key)))
+                let (snapshot, keep) = catalog.whole().await?;
+                Ok(keep.apply(Loaded::from(cut(&snapshot, &key))))
             }
         })
-    }
-
-    /// Forgets a provider's list, by any of its names, with all that was made of it.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogError::UnknownProvider`]
-    pub async fn invalidate_gateway_catalog(&self, name: &str) -> Result<Propagation, CatalogError> {
-        let slug = self.provider(name)?.slug.clone();
-        Ok(self.invalidate_providers([&slug]).await)
-    }
-
-    /// Forgets several providers' lists at once.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogError::UnknownProvider`]; then nothing is forgotten.
-    pub async fn invalidate_gateway_catalogs(&self, names: &[&str]) -> Result<Invalidated, CatalogError> {
-        let slug = |name: &&str| self.provider(name).map(|provider| provider.slug.clone());
-        let slugs = names.iter().map(slug).collect::<Result<Vec<_>, _>>()?;
-        let start = self.inner.node.time().now();
-        let propagation = self.invalidate_providers(&slugs).await;
-        let took = self.inner.node.time().now().since(start);
-        Ok(Invalidated {
-            success: propagation == Propagation::Acknowledged,
-            providers_invalidated: slugs.len(),
-            duration_ms: millis(took),
-            cascade: true,
-        })
-    }
-
-    /// Forgets the whole catalogue and all that was made of it.
-    pub async fn invalidate_full_catalog(&self) -> Propagation {
-        self.inner
-            .node
-            .invalidate_subject(keyspaces::CATALOG_CHANGED, "all")
-            .await
-    }
-
-    /// Forgets the unique models.
-    pub async fn invalidate_unique_models(&self) -> Propagation {
-        self.inner.unique.clear().await
-    }
-
-    /// Forgets the figures.
-    pub async fn invalidate_catalog_stats(&self) -> Propagation {
-        self.inner.stats.clear().await
-    }
-
-    /// Forgets one model and its prices, under both of its names.
-    pub async fn invalidate_model(&self, provider: &Slug, id: &str) -> Propagation {
-        let one = gatewayz_cache_core::Invalidation::new()
-            .key(&keyspaces::MODEL, &ModelKey::Id(id.to_owned()))
-            .key(&keyspaces::MODEL, &ModelKey::Of(provider.clone(), id.to_owned()))
-            .key(&keyspaces::PRICING, &id.to_owned());
-        self.inner.node.invalidate(one).await
-    }
-
-    /// Forgets all: the same as [`invalidate_full_catalog`](Self::invalidate_full_catalog).
-    pub async fn clear_all_model_caches(&self) -> Propagation {
-        self.invalidate_full_catalog().await
-    }
-
-    /// Forgets a provider's list, or all where `None` or `all` is named.
-    ///
-    /// # Errors
-    ///
-    /// [`CatalogError::UnknownProvider`]
-    pub async fn clear_models_cache(&self, name: Option<&str>) -> Result<Propagation, CatalogError> {
-        match name {
-            None | Some("all") => Ok(self.invalidate_full_catalog().await),
-            Some(name) => self.invalidate_gateway_catalog(name).await,
-        }
     }
 
     /// How many pages of a gateway were rendered; `all` or any name of a provider.
@@ -363,10 +272,6 @@ fn json(value: &impl Serialize) -> Rendered {
     let mut out = Vec::new();
     render(value, &mut out);
     Rendered::new(out)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A share in percent with two decimals; 0 of nothing.

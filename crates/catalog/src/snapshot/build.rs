@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The provider whose prices stand in where nobody else knows one.
-const REFERENCE: &str = "openrouter";
+pub(crate) const REFERENCE: &str = "openrouter";
 
 impl Snapshot {
     /// Makes a snapshot of the rows of the store. Rows that are no longer listed, and rows of providers that are
