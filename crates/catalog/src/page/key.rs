@@ -9,7 +9,7 @@ use super::{Extras, UniqueShape};
 use crate::{
     modality::Modalities,
     provider::Slug,
-    query::{Filter, Gateway, Query, Start},
+    query::{Filter, Gateway, Query, SortBy, Start},
     unique::UniqueQuery,
 };
 
@@ -28,7 +28,7 @@ impl PageKey {
         let mut fields = Fields::new();
         fields.query(query);
         fields.extras(extras);
-        Self::of(&query.filter.gateway, fields)
+        Self::of(whose(query), fields)
     }
 
     /// The key of a search with the same query.
@@ -38,7 +38,7 @@ impl PageKey {
         // No gateway, with whose name the fields of the others begin, has a colon in it.
         fields.text(Some(":search"));
         fields.query(query);
-        Self::of(&query.filter.gateway, fields)
+        Self::of(whose(query), fields)
     }
 
     /// The key of models with their offers. It stands with those of `all`, whatever the gateway asked for: the offers
@@ -92,6 +92,14 @@ impl PageKey {
         let mut half = [0; 16];
         half.copy_from_slice(&self.digest[..16]);
         format!("{:032x}", u128::from_be_bytes(half))
+    }
+}
+
+/// With whose pages that of a query stands. Popularity counts all providers: any change of them makes it untrue.
+const fn whose(query: &Query) -> &Gateway {
+    match query.sort.by {
+        SortBy::Popularity => &Gateway::All,
+        _ => &query.filter.gateway,
     }
 }
 
