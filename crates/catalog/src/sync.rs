@@ -7,10 +7,10 @@
 mod fetch;
 mod report;
 mod schedule;
+mod write;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use gatewayz_cache_core::Propagation;
 use tokio::sync::watch;
 
 pub use self::{
@@ -19,9 +19,8 @@ pub use self::{
 };
 use crate::{
     cache::Catalog,
-    listing::Listing,
     provider::Slug,
-    source::{CatalogStore, Changes, FetchedList, ListError, ListSource, RowFilter, StoreError, WriteMode},
+    source::{CatalogStore, Changes, ListSource, StoreError, WriteMode},
 };
 
 /// Which lists are fetched, and how.
@@ -54,9 +53,6 @@ impl Default for SyncOptions {
         }
     }
 }
-
-/// Lists shorter than this are never held to be half of a list.
-const SHRINK_MATTERS: u64 = 20;
 
 /// Fetches lists and writes them. Cheap to clone; all clones share their progress.
 #[derive(Debug)]
@@ -107,8 +103,8 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops it: providers that were written stay so, and the catalogue may be stale until it is
-    /// invalidated or its ttl ends. Run it in a task of its own.
+    /// Dropping the future stops the fetches. Once lists are being written, all of them are, and what changed is
+    /// invalidated.
     pub async fn run(&self, options: &SyncOptions) -> SyncReport {
         let wanted = self.wanted(options);
         let started = self.catalog.node().time().now();
@@ -139,7 +135,11 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
             }
         }
         report.finish(self.catalog.node().time().now().since(started));
-        self.progress.send_modify(|progress| progress.phase = Phase::Idle);
+        self.progress.send_modify(|progress| {
+            progress.phase = Phase::Idle;
+            // Fetches that were given up did not say that they ended.
+            progress.running.clear();
+        });
         report
     }
 
@@ -160,136 +160,5 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
         };
         providers.sort_by_key(|provider| provider.priority != crate::provider::Priority::Fast);
         providers.iter().map(|provider| provider.slug.clone()).collect()
-    }
-}
-
-impl<S: CatalogStore> Catalog<S> {
-    /// Writes lists that come from elsewhere than their providers: an imported file, the catalogue that ships with the
-    /// gateway. A provider that has rows of its own list keeps them, unless `overwrite`.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store cannot say whose rows it has.
-    pub async fn import(
-        &self,
-        lists: BTreeMap<Slug, Vec<Listing>>,
-        mode: WriteMode,
-        overwrite: bool,
-    ) -> Result<SyncReport, StoreError> {
-        let started = self.node().time().now();
-        let mut report = SyncReport::new(self.node().time().wall(), mode);
-        let mut wanted = BTreeMap::new();
-        for (slug, listings) in lists {
-            let outcome = if self.directory().resolve(slug.as_str()).is_none() {
-                Some(Outcome::failed(&ListError::NoList(slug.clone())))
-            } else if !overwrite && self.has_own_rows(&slug).await? {
-                Some(Outcome::Kept)
-            } else {
-                None
-            };
-            let fetched = FetchedList {
-                listings,
-                ..FetchedList::default()
-            };
-            report.note(&slug, &fetched, Duration::ZERO);
-            match (outcome, report.providers.get_mut(&slug)) {
-                (Some(outcome), Some(provider)) => provider.outcome = outcome,
-                _ => drop(wanted.insert(slug, fetched.listings)),
-            }
-        }
-        for (slug, outcome) in self.write(wanted, mode, true, &mut report).await {
-            if let Some(provider) = report.providers.get_mut(&slug) {
-                provider.outcome = outcome;
-            }
-        }
-        report.finish(self.node().time().now().since(started));
-        Ok(report)
-    }
-
-    async fn has_own_rows(&self, slug: &Slug) -> Result<bool, StoreError> {
-        let filter = RowFilter {
-            provider: Some(slug.clone()),
-            inactive: false,
-        };
-        // One row tells: a list is imported whole or not at all.
-        let rows = self.store().models_page(&filter, None, 1).await?;
-        Ok(rows.first().is_some_and(|row| row.listing.imported_from.is_none()))
-    }
-
-    /// Writes whole lists, invalidates what changed, and reads the catalogue anew.
-    async fn write(
-        &self,
-        lists: BTreeMap<Slug, Vec<Listing>>,
-        mode: WriteMode,
-        allow_shrink: bool,
-        report: &mut SyncReport,
-    ) -> Vec<(Slug, Outcome)> {
-        let now = self.node().time().wall();
-        let guard = match mode {
-            WriteMode::Apply => Some(self.gate().close().await),
-            WriteMode::DryRun => None,
-        };
-        let mut outcomes = Vec::new();
-        let mut changed = Vec::new();
-        let mut unavailable: Option<StoreError> = None;
-        for (slug, listings) in lists {
-            let outcome = match &unavailable {
-                // The store is gone: the rest would wait for it one by one.
-                Some(error) => Outcome::not_written(error),
-                None => match self.write_one(&slug, &listings, now, mode, allow_shrink).await {
-                    Ok(outcome) => outcome,
-                    Err(error) => {
-                        let outcome = Outcome::not_written(&error);
-                        if error.is_transient() {
-                            unavailable = Some(error);
-                        }
-                        outcome
-                    }
-                },
-            };
-            if matches!(outcome, Outcome::Synced(changes) if changes.written() > 0) {
-                changed.push(slug.clone());
-            }
-            outcomes.push((slug, outcome));
-        }
-        if mode == WriteMode::Apply && !changed.is_empty() {
-            // While the gate is closed, so that nobody reads in between and keeps what it read.
-            let propagation = self.invalidate_providers(&changed).await;
-            report.invalidated = Some(propagation == Propagation::Acknowledged);
-        }
-        if let Some(guard) = guard {
-            self.gate().open(guard).await;
-        }
-        if report.invalidated.is_some()
-            && let Err(error) = self.snapshot().await
-        {
-            tracing::warn!(%error, "the catalogue could not be read after a sync");
-        }
-        outcomes
-    }
-
-    async fn write_one(
-        &self,
-        slug: &Slug,
-        listings: &[Listing],
-        now: gatewayz_cache_core::UnixMillis,
-        mode: WriteMode,
-        allow_shrink: bool,
-    ) -> Result<Outcome, StoreError> {
-        if !allow_shrink {
-            let present = self
-                .store()
-                .replace_models(slug, listings, now, WriteMode::DryRun)
-                .await?;
-            let before = present.changed + present.removed + present.unchanged;
-            if before >= SHRINK_MATTERS && present.removed * 2 > before {
-                return Ok(Outcome::failed(&ListError::TooFew {
-                    rows: listings.len() as u64,
-                    least: before.div_ceil(2),
-                }));
-            }
-        }
-        let changes = self.store().replace_models(slug, listings, now, mode).await?;
-        Ok(Outcome::Synced(changes))
     }
 }

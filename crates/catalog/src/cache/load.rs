@@ -1,8 +1,8 @@
 //! Reading the store into a snapshot, never in the middle of a sync.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
-use gatewayz_cache_core::{Cache, InvalidKeyspace, Loaded, Loader, LocalMode, Node, Policy};
+use gatewayz_cache_core::{Cache, CacheStatus, InvalidKeyspace, Loaded, Loader, LocalMode, Node, Policy, loader_fn};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use crate::{
@@ -41,10 +41,28 @@ impl WriteGate {
     }
 
     /// Closes the gate for as long as the guard lives; [`open`](Self::open) tells the other nodes.
+    ///
+    /// Writers take turns: the first one to be done would open the gate for readers while another still writes. One
+    /// that died is waited for no longer than readers wait.
     pub(crate) async fn close(&self) -> RwLockWriteGuard<'_, ()> {
         let guard = self.here.write().await;
-        let _propagation = self.elsewhere.insert(&(), true).await;
-        guard
+        let begun = tokio::time::Instant::now();
+        // The mark is loaded like a value: one node of those that miss it at once makes it.
+        let mark = loader_fn(|(): ()| async { Ok::<_, Infallible>(Loaded::found(true)) });
+        loop {
+            match self.elsewhere.get_or_load(&(), &mark).await {
+                // Another one's: it was there.
+                Ok(lookup) if lookup.status == CacheStatus::SharedHit => {}
+                // Ours, also where the others cannot be told.
+                _ => return guard,
+            }
+            if begun.elapsed() >= HELD_UP {
+                tracing::warn!("the catalogue is written while another sync seems to write");
+                let _propagation = self.elsewhere.insert(&(), true).await;
+                return guard;
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     pub(crate) async fn open(&self, guard: RwLockWriteGuard<'_, ()>) {

@@ -6,3 +6,4 @@ mod coherence;
 mod keys;
 mod support;
 mod sync;
+mod writing;

@@ -78,6 +78,10 @@ struct Rows {
 pub(crate) struct MemoryStore {
     rows: Mutex<Rows>,
     pub(crate) down: AtomicBool,
+    /// Whether writes are done, and their answers lost.
+    pub(crate) loses_answers: AtomicBool,
+    /// Whether writes end by a panic.
+    pub(crate) panics: AtomicBool,
     pub(crate) writes: AtomicU64,
     pub(crate) reads: AtomicU64,
     /// How many writes may begin.
@@ -89,6 +93,8 @@ impl MemoryStore {
         Arc::new(Self {
             rows: Mutex::default(),
             down: AtomicBool::new(false),
+            loses_answers: AtomicBool::new(false),
+            panics: AtomicBool::new(false),
             writes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             write_permits: Semaphore::new(1 << 20),
@@ -191,6 +197,10 @@ impl CatalogStore for MemoryStore {
         let changes = self.replace(provider, listed, now, mode);
         if mode == WriteMode::Apply {
             self.writes.fetch_add(changes.written(), Ordering::SeqCst);
+            assert!(!self.panics.load(Ordering::SeqCst), "a store that panics");
+            if self.loses_answers.load(Ordering::SeqCst) {
+                return Err(StoreError::Unavailable("the answer is lost".to_owned()));
+            }
         }
         Ok(changes)
     }
