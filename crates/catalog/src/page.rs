@@ -18,7 +18,8 @@ use crate::{
     snapshot::{Epoch, Snapshot, render},
 };
 
-/// From this size on, a page shares the bytes of its snapshot instead of copying them.
+/// From this size on, a page shares the bytes of its snapshot instead of copying them, if it has at least half of them:
+/// a slice keeps all of them in memory for as long as the page is cached.
 const SHARED_ROWS: usize = 1 << 20;
 /// From this size on, a page is kept in memory only.
 const LARGEST_SHARED_PAGE: usize = 4 << 20;
@@ -91,7 +92,8 @@ impl Page {
         let in_order = adjacent
             .filter(|_| rows.is_sorted())
             .map(|range| snapshot.objects(range));
-        if let Some(rows) = in_order.as_ref().filter(|rows| rows.len() >= SHARED_ROWS) {
+        let is_shared = |rows: &&Bytes| rows.len() >= SHARED_ROWS && rows.len() >= snapshot.json_len() / 2;
+        if let Some(rows) = in_order.as_ref().filter(is_shared) {
             let tail = [b"],", fields].concat();
             return Self::new(Bytes::from_static(Self::DATA), rows.clone(), Bytes::from(tail));
         }

@@ -164,6 +164,11 @@ impl Snapshot {
         self.rows.is_empty()
     }
 
+    /// How many bytes of JSON it has.
+    pub(crate) const fn json_len(&self) -> usize {
+        self.json.len()
+    }
+
     /// The JSON object of a row.
     #[must_use]
     pub fn object(&self, row: u32) -> Bytes {

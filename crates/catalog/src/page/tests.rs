@@ -232,6 +232,25 @@ fn a_large_page_is_not_copied_and_reads_the_same() {
     assert_eq!(PageCodec.encode(&page).unwrap(), body(&page));
 }
 
+/// A slice keeps the whole in memory, which is weighed as the slice only.
+#[test]
+fn a_large_page_that_is_a_small_part_of_the_snapshot_is_copied() {
+    let row = |provider: &'static str| {
+        move |at| stored(at, provider, listing(&format!("model-{at:04}"), Some("1"), Some("2")))
+    };
+    let rows = (0..2500)
+        .map(row("groq"))
+        .chain((0..5000).map(row("together")))
+        .collect();
+    let snapshot = snapshot(rows);
+    let mut query = Query::default();
+    query.window.limit = Some(2500);
+    let page = Page::render(&snapshot, &query, &Extras::default());
+    assert!(page.len() >= SHARED_ROWS);
+    assert_eq!(page.parts().count(), 1);
+    assert_eq!(json(&page)["data"].as_array().unwrap().len(), 2500);
+}
+
 #[test]
 fn another_catalogue_has_another_tag() {
     let tag = |id: &str| {
