@@ -2,7 +2,9 @@
 
 use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
 
-use gatewayz_cache_core::{Cache, CacheStatus, InvalidKeyspace, Loaded, Loader, LocalMode, Node, Policy, loader_fn};
+use gatewayz_cache_core::{
+    Cache, CacheStatus, InvalidKeyspace, Loaded, Loader, LocalMode, Node, Policy, Time, loader_fn,
+};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
 use crate::{
@@ -24,12 +26,22 @@ const IN_PROGRESS: gatewayz_cache_core::Keyspace = gatewayz_cache_core::Keyspace
         .incoherent(),
 );
 
+/// When a sync began to write last: so that a reader sees that one came and went while it read.
+const LAST: gatewayz_cache_core::Keyspace = gatewayz_cache_core::Keyspace::new(
+    "models:sync:last_write",
+    Policy::new(Duration::from_secs(60))
+        .with_local(LocalMode::Off)
+        .incoherent(),
+);
+
 /// Keeps snapshots from being read while a sync writes, so that no snapshot has half of it. A sync that dies leaves
 /// the gate closed for a minute, and readers pass it all the same after [`HELD_UP`].
 #[derive(Debug)]
 pub(crate) struct WriteGate {
     here: RwLock<()>,
     elsewhere: Cache<(), bool>,
+    last: Cache<(), u64>,
+    time: Time,
 }
 
 impl WriteGate {
@@ -37,6 +49,8 @@ impl WriteGate {
         Ok(Arc::new(Self {
             here: RwLock::new(()),
             elsewhere: node.cache(IN_PROGRESS).build()?,
+            last: node.cache(LAST).build()?,
+            time: node.time().clone(),
         }))
     }
 
@@ -46,6 +60,13 @@ impl WriteGate {
     /// that died is waited for no longer than readers wait.
     pub(crate) async fn close(&self) -> RwLockWriteGuard<'_, ()> {
         let guard = self.here.write().await;
+        self.close_elsewhere().await;
+        // Before the first write. Writers take turns, so that no two of them say the same.
+        let _propagation = self.last.insert(&(), self.time.wall().0).await;
+        guard
+    }
+
+    async fn close_elsewhere(&self) {
         let begun = tokio::time::Instant::now();
         // The mark is loaded like a value: one node of those that miss it at once makes it.
         let mark = loader_fn(|(): ()| async { Ok::<_, Infallible>(Loaded::found(true)) });
@@ -54,12 +75,12 @@ impl WriteGate {
                 // Another one's: it was there.
                 Ok(lookup) if lookup.status == CacheStatus::SharedHit => {}
                 // Ours, also where the others cannot be told.
-                _ => return guard,
+                _ => return,
             }
             if begun.elapsed() >= HELD_UP {
                 tracing::warn!("the catalogue is written while another sync seems to write");
                 let _propagation = self.elsewhere.insert(&(), true).await;
-                return guard;
+                return;
             }
             tokio::time::sleep(GLANCE).await;
         }
@@ -81,9 +102,11 @@ impl WriteGate {
         let between_writes = async {
             loop {
                 let here = self.here.read().await;
+                let last = self.last_write().await;
                 if !self.is_closed_elsewhere().await {
                     let outcome = read().await;
-                    if outcome.is_err() || !self.is_closed_elsewhere().await {
+                    // A sync may also have come and gone.
+                    if outcome.is_err() || (!self.is_closed_elsewhere().await && self.last_write().await == last) {
                         return outcome;
                     }
                 }
@@ -98,6 +121,10 @@ impl WriteGate {
                 read().await
             }
         }
+    }
+
+    async fn last_write(&self) -> Option<u64> {
+        self.last.get(&()).await?.value.as_deref().copied()
     }
 
     async fn is_closed_elsewhere(&self) -> bool {

@@ -86,6 +86,8 @@ pub(crate) struct MemoryStore {
     pub(crate) reads: AtomicU64,
     /// How many writes may begin.
     pub(crate) write_permits: Semaphore,
+    /// Each read takes one before it looks, and one before it answers.
+    pub(crate) read_permits: Semaphore,
 }
 
 impl MemoryStore {
@@ -98,6 +100,7 @@ impl MemoryStore {
             writes: AtomicU64::new(0),
             reads: AtomicU64::new(0),
             write_permits: Semaphore::new(1 << 20),
+            read_permits: Semaphore::new(1 << 20),
         })
     }
 
@@ -167,6 +170,21 @@ impl MemoryStore {
         }
         changes
     }
+
+    fn page(&self, filter: &RowFilter, after: Option<RowKey>, limit: u32) -> Vec<StoredModel> {
+        let rows = self.rows.lock().unwrap();
+        let mut page: Vec<StoredModel> = rows
+            .models
+            .values()
+            .filter(|row| filter.inactive || row.removed_at.is_none())
+            .filter(|row| filter.provider.as_ref().is_none_or(|slug| row.provider == *slug))
+            .filter(|row| after.is_none_or(|after| row.key > after))
+            .cloned()
+            .collect();
+        page.sort_by_key(|row| row.key);
+        page.truncate(limit as usize);
+        page
+    }
 }
 
 impl CatalogStore for MemoryStore {
@@ -213,17 +231,9 @@ impl CatalogStore for MemoryStore {
     ) -> Result<Vec<StoredModel>, StoreError> {
         self.up()?;
         self.reads.fetch_add(1, Ordering::SeqCst);
-        let rows = self.rows.lock().unwrap();
-        let mut page: Vec<StoredModel> = rows
-            .models
-            .values()
-            .filter(|row| filter.inactive || row.removed_at.is_none())
-            .filter(|row| filter.provider.as_ref().is_none_or(|slug| row.provider == *slug))
-            .filter(|row| after.is_none_or(|after| row.key > after))
-            .cloned()
-            .collect();
-        page.sort_by_key(|row| row.key);
-        page.truncate(limit as usize);
+        self.read_permits.acquire().await.unwrap().forget();
+        let page = self.page(filter, after, limit);
+        self.read_permits.acquire().await.unwrap().forget();
         Ok(page)
     }
 

@@ -139,3 +139,30 @@ async fn nothing_is_running_when_a_run_is_over() {
     let progress = sync.progress().borrow().clone();
     assert_eq!((progress.phase, progress.running), (Phase::Idle, vec![]));
 }
+
+#[tokio::test]
+async fn a_reader_that_was_under_way_during_a_whole_sync_reads_again() {
+    let cluster = FakeCluster::new();
+    let store = MemoryStore::new();
+    let (here, there) = (catalog(&node(&cluster), &store), catalog(&node(&cluster), &store));
+    store.read_permits.forget_permits(usize::MAX >> 4);
+    hold_writes(&store);
+    // It found the gate open, and has not read yet.
+    let read = tokio::spawn(async move { there.snapshot().await.unwrap().len() });
+    let asked = async || store.reads.load(Ordering::SeqCst) == 1;
+    eventually(Duration::from_secs(5), asked).await.unwrap();
+    let sync = Sync::new(here, lists(&["groq", "together"]));
+    let run = tokio::spawn(async move { sync.run(&SyncOptions::default()).await });
+    store.write_permits.add_permits(1);
+    let half_written = async || store.writes.load(Ordering::SeqCst) == 3;
+    eventually(Duration::from_secs(5), half_written).await.unwrap();
+    store.read_permits.add_permits(1);
+    let taken = async || store.read_permits.available_permits() == 0;
+    eventually(Duration::from_secs(5), taken).await.unwrap();
+    store.write_permits.add_permits(10);
+    let open = async || store.writes.load(Ordering::SeqCst) == 6 && cluster.stored(MARK).is_none();
+    eventually(Duration::from_secs(5), open).await.unwrap();
+    store.read_permits.add_permits(100);
+    assert_eq!(read.await.unwrap(), 6);
+    assert_eq!(run.await.unwrap().total.added, 6);
+}
