@@ -167,7 +167,7 @@ impl Breaker {
         match (self.state, success) {
             (BreakerState::Open, _) => false,
             (BreakerState::HalfOpen, true) => {
-                self.successes += 1;
+                self.successes = self.successes.saturating_add(1);
                 if self.successes >= self.policy.success_threshold {
                     self.change(BreakerState::Closed);
                 }
@@ -183,7 +183,8 @@ impl Breaker {
             }
             (BreakerState::Closed, false) => {
                 self.count(now, false);
-                self.failures += 1;
+                // What another node says may be any number.
+                self.failures = self.failures.saturating_add(1);
                 if self.failures >= self.policy.failure_threshold || self.fails_too_often() {
                     self.open(now);
                 }
@@ -197,7 +198,7 @@ impl Breaker {
         if state != self.state {
             self.change(state);
         }
-        if state == BreakerState::Open {
+        if state != BreakerState::Closed {
             self.opened = opened;
         }
     }

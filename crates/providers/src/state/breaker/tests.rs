@@ -156,3 +156,20 @@ fn a_state_is_read_back_from_its_word() {
     }
     assert_eq!(BreakerState::parse("ajar"), None);
 }
+
+/// The numbers of another node are whatever stands in the shared tier.
+#[test]
+fn absurd_counts_of_other_nodes_are_survived() {
+    let now = Tick::PAST.after(3600 * SECOND);
+    let mut breaker = Breaker::new(BreakerPolicy::default());
+    breaker.adopt_counts(Some(u32::MAX), Some(u32::MAX));
+    let permit = Permit { epoch: 0, probe: false };
+    assert!(breaker.record(permit, false, now));
+    assert_eq!(breaker.state(), BreakerState::Open);
+    breaker.adopt(BreakerState::HalfOpen, now);
+    assert_eq!(breaker.opened(), now, "it is known when a half-open breaker opened");
+    breaker.adopt_counts(Some(u32::MAX), Some(u32::MAX));
+    let permit = breaker.probe();
+    assert!(breaker.record(permit, true, now));
+    assert_eq!(breaker.state(), BreakerState::Closed);
+}
