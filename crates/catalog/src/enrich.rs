@@ -114,10 +114,13 @@ impl Prices {
         (listing.pricing.clone(), None)
     }
 
+    /// Where the provider's list did name a price, but one that cannot be used (in another currency, a zero that may mean
+    /// anything, one per upstream), what another provider takes for the model is no answer to what this one takes.
     fn after_another(&self, provider: &Slug, listing: &Listing, canonical: &str) -> Option<&Referenced> {
         if *provider == self.reference
             || self.never_after_others.contains(provider)
             || listing.output != Modalities::TEXT
+            || listing.pricing_raw.is_some()
             || !is_plain_offer(listing.id.as_str(), canonical)
         {
             return None;

@@ -22,7 +22,7 @@ pub use self::{
 };
 
 pub(crate) use self::{
-    build::Draft,
+    build::{Draft, model_id},
     json::Node,
     list::map_fixed,
     prices::{found, keep, price, sane, settle, token_price},

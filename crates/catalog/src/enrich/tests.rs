@@ -271,3 +271,16 @@ fn only_prices_of_tokens_are_taken_over() {
         pricing("0.000001", "0.000002")
     );
 }
+
+#[test]
+fn a_price_that_the_list_names_but_nobody_can_use_is_not_replaced_by_that_of_others() {
+    let prices = after(&[("qwen/qwen3-32b", pricing("0.0000001", "0.0000003"))]);
+    let mut row = listing("Qwen/Qwen3-32B");
+    assert!(resolve(&prices, "some", &row).1.is_some());
+    // Yuan per million.
+    row.pricing_raw = Some(serde_json::value::to_raw_value(&serde_json::json!({"price": "1.26"})).unwrap());
+    assert_eq!(resolve(&prices, "some", &row), (Pricing::default(), None));
+    // Who has a price for this very row still counts.
+    let prices = manual("[some.models]\n\"Qwen/Qwen3-32B\" = { prompt_usd_per_1m = \"2.5\" }");
+    assert_eq!(resolve(&prices, "some", &row).1.unwrap(), "manual:some/Qwen/Qwen3-32B");
+}

@@ -8,6 +8,7 @@ use super::{
     Catalogue, Imported, MAX_ROWS,
     names::{self, Known},
 };
+use crate::mapping::model_id;
 
 /// Why a row is left out: the whole set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl<'d> Collector<'d> {
 
     /// The id of a row; where it cannot be one, the row is left out.
     pub(super) fn id(&mut self, text: &str) -> Option<ModelId> {
-        let reason = match ModelId::new(text) {
+        let reason = match model_id(text) {
             Ok(id) => return Some(id),
             Err(InvalidModelId::TooLong) => Reason::TooLong,
             Err(InvalidModelId::ControlCharacter) => Reason::ControlCharacter,

@@ -95,9 +95,22 @@ fn id(mapping: &Mapping, own: &str) -> Result<ModelId, InvalidModelId> {
         .find_map(|prefix| own.strip_prefix(&**prefix))
         .unwrap_or(own);
     if mapping.prefix.is_empty() {
-        return ModelId::new(stripped);
+        return model_id(stripped);
     }
-    ModelId::new(&format!("{}{stripped}", mapping.prefix))
+    model_id(&format!("{}{stripped}", mapping.prefix))
+}
+
+/// An id without characters that do not show, or that turn the writing around: two ids would look the same, or one like
+/// another.
+pub(crate) fn model_id(text: &str) -> Result<ModelId, InvalidModelId> {
+    let deceives = |c| {
+        matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+    };
+    if text.chars().any(deceives) {
+        return Err(InvalidModelId::ControlCharacter);
+    }
+    ModelId::new(text)
 }
 
 /// The first number of tokens that is known: zero and what does not fit are not.

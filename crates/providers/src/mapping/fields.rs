@@ -17,6 +17,8 @@ pub(super) fn clean(text: &str, max: usize, lines: bool) -> Option<String> {
         let c = match c {
             '\n' | '\t' if lines => c,
             c if c.is_control() => ' ',
+            // What turns the writing around goes on behind the text in which it stands.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => continue,
             c => c,
         };
         if out.len() + c.len_utf8() > max {

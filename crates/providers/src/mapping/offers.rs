@@ -1,8 +1,12 @@
 //! Models that several others serve, each at its own price.
 
-use gatewayz_catalog::{Listing, ModelId, Pricing};
+use gatewayz_catalog::{Listing, Pricing};
 
-use super::{Draft, Node, OfferRules, Reason, build::tokens, prices};
+use super::{
+    Draft, Node, OfferRules, Reason,
+    build::{model_id, tokens},
+    prices,
+};
 
 /// The listings of those who serve a model. The draft keeps what all of them agree on.
 pub(super) fn expand(
@@ -27,7 +31,7 @@ pub(super) fn expand(
             continue;
         };
         let id = rules.form.replace("{id}", base.id.as_str()).replace("{offer}", name);
-        let Ok(id) = ModelId::new(&id) else {
+        let Ok(id) = model_id(&id) else {
             draft.note(Reason::IdInvalid);
             continue;
         };
@@ -80,6 +84,14 @@ fn agree(offers: &[Listing], draft: &mut Draft<'_>) {
         }
     } else {
         listing.pricing = Pricing::default();
+        if listing.pricing_raw.is_none() {
+            // It is not for want of prices that there is none: that keeps others from being put in their place.
+            let sent: Vec<&str> = offers
+                .iter()
+                .filter_map(|offer| Some(offer.pricing_raw.as_ref()?.get()))
+                .collect();
+            draft.listing.pricing_raw = prices::keep(format!("[{}]", sent.join(",")), draft);
+        }
         draft.note(Reason::PriceDisagreed);
     }
 }

@@ -85,6 +85,16 @@ pub(crate) fn settle(pricing: &mut Pricing, zero: Zero, draft: &mut Draft<'_>) {
         // A picture for nothing is one whose price stands elsewhere.
         pricing.image = pricing.image.filter(|price| !price.is_free());
     }
+    // A picture is no cheaper than a single token: this is the price of the tokens that it is counted as.
+    let of_tokens = |image: u64| {
+        pricing
+            .prompt
+            .is_some_and(|prompt| (1..=prompt.steps()).contains(&image))
+    };
+    if pricing.image.is_some_and(|image| of_tokens(image.steps())) {
+        pricing.image = None;
+        draft.note(Reason::PriceUnit);
+    }
     let free = match zero {
         Zero::Free => true,
         Zero::Unknown => false,
@@ -158,8 +168,18 @@ fn costs_otherwise(rules: &PriceRules, row: &Node<'_>) -> bool {
     };
     fields.iter().any(|(key, value)| {
         let is_read = read.iter().any(|path| path.keys().next_back() == Some(key));
-        !is_read && matches!(Quote::UsdPerUnit.price::<Token>(value.text().unwrap_or_default()), Ok(Some(price)) if !price.is_free())
+        !is_read && is_charge(value)
     })
+}
+
+/// Whether a value is, or could be, an amount that is charged. Words are none; a number is unless it says zero.
+fn is_charge(value: &Node<'_>) -> bool {
+    let Some(text) = value.text() else { return false };
+    match Quote::UsdPerUnit.price::<Token>(text) {
+        Ok(price) => price != Some(Price::FREE),
+        Err(InvalidPrice::Absurd) => true,
+        Err(_) => matches!(value, Node::Number(_)),
+    }
 }
 
 fn all(rules: &PriceRules) -> impl Iterator<Item = &PriceField> {

@@ -28,6 +28,10 @@ pub(super) fn properties(row: &Node<'_>, draft: &mut Draft<'_>) {
 }
 
 fn prices(value: &Node<'_>, draft: &mut Draft<'_>) {
+    // As a record of what was sent, `null` would read back as none at all: another row than the one that was written.
+    if matches!(value, Node::Null) {
+        return;
+    }
     let mut raw = String::new();
     value.write(&mut raw);
     draft.listing.pricing_raw = keep(raw, draft);

@@ -58,6 +58,13 @@ async fn nobody_inside_is_asked_however_they_are_called() {
         "[fe80::1]",
         "[64:ff9b::7f00:1]",
         "[2002:7f00:1::]",
+        // A dot at the end, a name and a password, digits and dots of other scripts.
+        "127.0.0.1.",
+        "api.openai.com@127.0.0.1",
+        "api.openai.com:secret@localhost",
+        "１２７.0.0.1",
+        "127。0。0。1",
+        "ⓛocalhost",
     ] {
         for scheme in ["http", "https"] {
             let url = url::Url::parse(&format!("{scheme}://{host}:{port}/")).unwrap();

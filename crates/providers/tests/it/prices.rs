@@ -218,6 +218,9 @@ fn offers_keep_their_own_price() {
     check(&list, "MiniMaxAI/MiniMax-M2.1:novita", "0.0000003", "0.0000012");
     // fireworks 0.15/0.6, cerebras 0.25/0.69, groq 0.15/0.75, ..
     check(&list, "openai/gpt-oss-120b", "-", "-");
+    // That it has none is not for want of prices: others' do not take their place.
+    let sent = listing(&list, "openai/gpt-oss-120b").pricing_raw.as_ref().unwrap();
+    assert!(sent.get().contains(r#"{"input":0.15,"output":0.6}"#), "{sent}");
     check(&list, "openai/gpt-oss-120b:groq", "0.00000015", "0.00000075");
     check(&list, "openai/gpt-oss-120b:cerebras", "0.00000025", "0.00000069");
     // no price at scaleway
@@ -488,4 +491,57 @@ fn raw_prices_are_kept() {
         r#"{"prompt_text_token_price":30000,"completion_text_token_price":150000,"cached_prompt_text_token_price":7500}"#
     );
     assert_eq!(raw("helicone", "solo/groq"), r#"{"prompt":0.05,"completion":0.08}"#);
+}
+
+/// `image` is a price per picture in some rows, and per token of a picture in others.
+#[test]
+fn a_picture_costs_more_than_a_token() {
+    let row = |id: &str, image: &str| {
+        format!(r#"{{"id":"{id}","pricing":{{"prompt":"0.00001","completion":"0.00001","image":"{image}"}}}}"#)
+    };
+    let rows = [row("counted", "0.00001"), row("priced", "0.0036"), row("free", "0")].join(",");
+    let registry = registry();
+    let mut reader = registry.resolve("openrouter").unwrap().reader();
+    reader.push(format!(r#"{{"data":[{rows}]}}"#).as_bytes()).unwrap();
+    reader.finish_page().unwrap();
+    let list = reader.into_list().unwrap();
+    let image = |id: &str| listing(&list, id).pricing.image.map(|price| price.to_string());
+    assert_eq!(image("counted"), None);
+    assert_eq!(image("priced").as_deref(), Some("0.0036"));
+    assert_eq!(image("free").as_deref(), Some("0"));
+    check(&list, "counted", "0.00001", "0.00001");
+    assert_eq!(list.skipped.reasons["price-unit"].count, 1);
+}
+
+/// Where an amount stands beside zeros for tokens, a number that cannot be read does not make the row free.
+#[test]
+fn what_costs_something_else_is_not_free() {
+    let registry = registry();
+    let free = |beside: &str| {
+        let row = format!(r#"{{"id":"x","pricing":{{"prompt":"0","completion":"0","other":{beside}}}}}"#);
+        let mut reader = registry.resolve("sambanova").unwrap().reader();
+        reader.push(format!(r#"{{"data":[{row}]}}"#).as_bytes()).unwrap();
+        reader.finish_page().unwrap();
+        reader.into_list().unwrap().listings[0].pricing.is_free()
+    };
+    for charged in ["0.1", "\"0.1\"", "-1", "\"-1\"", "1e18", "1e400", "NaN", "\"99999999\""] {
+        assert!(!free(charged), "{charged}");
+    }
+    for none in ["0", "\"0.000\"", "null", "\"USD\"", "\"\"", "true"] {
+        assert!(free(none), "{none}");
+    }
+}
+
+/// A record of `null` would be none when it is read back, so that the row would seem to change with each fetch.
+#[test]
+fn a_listing_is_read_back_as_it_was_written() {
+    let registry = registry();
+    let row = r#"{"id":"1","name":"@cf/x/y","properties":[{"property_id":"price","value":null}]}"#;
+    let mut reader = registry.resolve("cloudflare-workers-ai").unwrap().reader();
+    reader.push(format!(r#"{{"result":[{row}]}}"#).as_bytes()).unwrap();
+    reader.finish_page().unwrap();
+    let list = reader.into_list().unwrap();
+    let listing = &list.listings[0];
+    let back: Listing = serde_json::from_str(&serde_json::to_string(listing).unwrap()).unwrap();
+    assert_eq!(back.digest(), listing.digest());
 }

@@ -270,3 +270,26 @@ fn fixtures_that_are_cut_off_are_refused() {
         }
     }
 }
+
+/// Two ids that look the same are not to be told apart by people, and one that is written backwards deceives them.
+#[test]
+fn ids_that_do_not_look_as_they_are_read_are_left_out() {
+    let registry = registry();
+    let adapter = registry.resolve("openai").unwrap();
+    let ids = [
+        "gpt\u{200b}-4",
+        "\u{202e}4-tpg",
+        "gpt-4\u{2066}",
+        "gpt-4\u{feff}",
+        "soft\u{ad}hyphen",
+    ];
+    let bad: String = ids.iter().map(|id| format!(",{{\"id\":\"{id}\"}}")).collect();
+    let good: String = (0..9).map(|at| format!(",{{\"id\":\"модель-{at}\"}}")).collect();
+    let list = read(
+        adapter,
+        answer("data", &format!("{{\"id\":\"a\"}}{good}{bad}")).as_bytes(),
+    )
+    .unwrap();
+    assert_eq!(list.listings.len(), 10);
+    assert_eq!(list.skipped.reasons["id-invalid"].count, 5);
+}

@@ -242,3 +242,18 @@ fn built_in_prices_agree_with_a_recorded_catalogue() {
     ];
     assert_eq!(missing, late);
 }
+
+/// Models with open weights are sold elsewhere for an eighth of what their makers and the fast providers take.
+#[test]
+fn models_that_are_cheaper_elsewhere_have_a_price_of_their_own() {
+    let table = ManualPrices::builtin();
+    for (provider, id, prompt, completion) in [
+        ("mistral", "devstral-2512", "0.0000004", "0.000002"),
+        ("groq", "deepseek-r1-distill-llama-70b", "0.00000075", "0.00000099"),
+        ("groq", "gemma2-9b-it", "0.0000002", "0.0000002"),
+    ] {
+        let (_, pricing) = table.get(provider, id, "").unwrap();
+        let texts = [pricing.prompt, pricing.completion].map(|price| price.unwrap().to_string());
+        assert_eq!(texts, [prompt, completion], "{provider}/{id}");
+    }
+}

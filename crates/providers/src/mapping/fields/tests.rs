@@ -23,6 +23,10 @@ fn texts_are_cut_at_characters() {
     assert_eq!(clean("a\u{0}b\nc", 10, false).as_deref(), Some("a b c"));
     assert_eq!(clean("a\nb", 10, true).as_deref(), Some("a\nb"));
     assert_eq!(clean(" \n ", 10, true), None);
+    assert_eq!(
+        clean("gpt\u{202e}4-tpg\u{2066}", 20, false).as_deref(),
+        Some("gpt4-tpg")
+    );
 }
 
 #[test]
