@@ -40,6 +40,8 @@ pub fn canonical(provider: &str, id: &str, developer: Option<&str>, out: &mut St
     }
     spelling::join_versions(out);
     let repacked = rules::simplify(provider, out);
+    // What was moved may now stand behind a number: `claude-5-sonnet-12` is Sonnet 5.12.
+    spelling::join_versions(out);
     spelling::bound(out, MAX_CANONICAL - MAX_DEVELOPER - 1);
     if out.is_empty() {
         out.push_str(UNNAMED);

@@ -98,23 +98,33 @@ impl Snapshot {
                 _ => providers.push((Arc::clone(&row.provider), at..at + 1)),
             }
         }
-        let mut digest = Sha256::new();
-        digest.update(&json);
-        for (provider, _) in &providers {
-            // Models with their offers show it; the rows' JSON does not.
-            digest.update(provider.name.as_bytes());
-            digest.update([0]);
-        }
+        let digest = || {
+            let mut digest = Sha256::new();
+            digest.update(&json);
+            for (provider, _) in &providers {
+                // Models with their offers show it; the rows' JSON does not.
+                digest.update(provider.name.as_bytes());
+                digest.update([0]);
+            }
+            digest.finalize()
+        };
+        let (digest, [by_id, by_canonical, by_developer]) = beside(digest, || {
+            [
+                sorted(&rows, |a, b| a.id.cmp(&b.id)),
+                sorted(&rows, |a, b| a.canonical.cmp(&b.canonical)),
+                sorted(&rows, |a, b| a.developer.cmp(&b.developer)),
+            ]
+        });
         let mut epoch = [0; 16];
-        epoch.copy_from_slice(&digest.finalize()[..16]);
+        epoch.copy_from_slice(&digest[..16]);
         Self {
             directory,
             epoch: Epoch(epoch),
             epoch_text: Epoch(epoch).to_string().into(),
             changed_at: rows.iter().map(|row| row.updated_at).max().unwrap_or(0),
-            by_id: sorted(&rows, |a, b| a.id.cmp(&b.id)),
-            by_canonical: sorted(&rows, |a, b| a.canonical.cmp(&b.canonical)),
-            by_developer: sorted(&rows, |a, b| a.developer.cmp(&b.developer)),
+            by_id,
+            by_canonical,
+            by_developer,
             orders: Orders::default(),
             unique: OnceLock::new(),
             rows: rows.into(),
@@ -291,6 +301,16 @@ impl Snapshot {
         let unique = self.unique.get().map_or(0, UniqueIndex::weight);
         self.json.len() + strings + unique + self.rows.len() * (size_of::<Model>() + 5 * size_of::<u32>())
     }
+}
+
+/// Does two things at once, or one after the other where the system has no thread to spare.
+fn beside<T: Send, U>(work: impl Fn() -> T + Sync, meanwhile: impl FnOnce() -> U) -> (T, U) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, &work);
+        let meanwhile = meanwhile();
+        let done = thread.ok().and_then(|thread| thread.join().ok());
+        (done.unwrap_or_else(&work), meanwhile)
+    })
 }
 
 /// The positions of the rows in an order; equal ones stay in the order of the rows.
