@@ -68,18 +68,9 @@ const WORDS: [&str; 16] = [
 )]
 pub fn directory() -> Arc<Directory> {
     let provider = |at| Provider {
-        slug: slug(at),
-        name: format!("Provider {at}"),
-        aliases: Vec::new(),
-        active: true,
         priority: if at < 8 { Priority::Fast } else { Priority::Slow },
         site_url: Some(format!("https://provider-{at}.example")),
-        base_url: None,
-        api_key_env: None,
-        color: None,
-        icon: None,
-        min_models: None,
-        flat_rate: false,
+        ..Provider::new(slug(at), format!("Provider {at}"))
     };
     Arc::new(Directory::new((0..PROVIDERS).map(provider)).expect("every name is another one"))
 }

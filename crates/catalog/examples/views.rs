@@ -17,18 +17,9 @@ const PROVIDERS: u32 = 40;
 
 fn provider(at: u32) -> Provider {
     Provider {
-        slug: slug(at),
-        name: format!("Provider {at}"),
-        aliases: Vec::new(),
-        active: true,
         priority: if at < 15 { Priority::Fast } else { Priority::Slow },
         site_url: Some(format!("https://provider-{at}.example")),
-        base_url: None,
-        api_key_env: None,
-        color: None,
-        icon: None,
-        min_models: None,
-        flat_rate: false,
+        ..Provider::new(slug(at), format!("Provider {at}"))
     }
 }
 

@@ -14,18 +14,9 @@ use crate::{
 /// A provider with a slug for its name.
 pub(crate) fn provider(slug: &str, priority: Priority) -> Provider {
     Provider {
-        slug: Slug::new(slug).unwrap(),
-        name: slug.to_owned(),
-        aliases: Vec::new(),
-        active: true,
         priority,
         site_url: Some(format!("https://{slug}.example")),
-        base_url: None,
-        api_key_env: None,
-        color: None,
-        icon: None,
-        min_models: None,
-        flat_rate: false,
+        ..Provider::new(Slug::new(slug).unwrap(), slug)
     }
 }
 

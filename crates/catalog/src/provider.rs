@@ -142,6 +142,27 @@ pub struct Provider {
     pub flat_rate: bool,
 }
 
+impl Provider {
+    /// A provider of which only the names are known: active, slow, paid by token.
+    #[must_use]
+    pub fn new(slug: Slug, name: impl Into<String>) -> Self {
+        Self {
+            slug,
+            name: name.into(),
+            aliases: Vec::new(),
+            active: true,
+            priority: Priority::default(),
+            site_url: None,
+            base_url: None,
+            api_key_env: None,
+            color: None,
+            icon: None,
+            min_models: None,
+            flat_rate: false,
+        }
+    }
+}
+
 const fn yes() -> bool {
     true
 }

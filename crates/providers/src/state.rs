@@ -7,7 +7,6 @@
 mod breaker;
 mod breakers;
 mod errors;
-mod iso;
 mod modelz;
 mod quota;
 mod replicated;

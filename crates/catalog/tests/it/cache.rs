@@ -3,29 +3,11 @@
 use std::sync::atomic::Ordering;
 
 use gatewayz_cache_core::Propagation;
-use gatewayz_catalog::{CatalogError, Extras, Filter, Gateway, Page, Query, SortBy, keyspaces::ModelKey};
+use gatewayz_catalog::{CatalogError, Extras, SortBy, keyspaces::ModelKey};
 use gatewayz_testkit::{FakeCluster, Ledger};
 use serde_json::Value;
 
-use crate::support::{MemoryStore, alone, catalog, listing, listings, node, slug};
-
-fn json(page: &Page) -> Value {
-    let body: Vec<u8> = page.parts().flat_map(|part| part.to_vec()).collect();
-    serde_json::from_slice(&body).unwrap()
-}
-
-fn of(gateway: &str) -> Query {
-    Query {
-        filter: Filter {
-            gateway: match gateway {
-                "all" => Gateway::All,
-                slug => Gateway::Provider(crate::support::slug(slug)),
-            },
-            ..Filter::default()
-        },
-        ..Query::default()
-    }
-}
+use crate::support::{MemoryStore, alone, catalog, json, listing, listings, node, of, slug};
 
 #[tokio::test]
 async fn a_page_is_rendered_once_and_then_at_hand() {

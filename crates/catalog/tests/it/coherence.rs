@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use gatewayz_cache_core::{InvalidationGraph, Node, Propagation};
 use gatewayz_catalog::{
-    Catalog, CatalogStore, Extras, Filter, Gateway, Page, Query, SortBy,
+    Catalog, CatalogStore, Extras, Query, SortBy,
     keyspaces::{self, ModelKey},
 };
 use gatewayz_testkit::{FakeCluster, eventually};
 use serde_json::Value;
 
-use crate::support::{MemoryStore, alone, catalog, listing, listings, node, slug};
+use crate::support::{MemoryStore, alone, catalog, json, listing, listings, node, of, slug};
 
 async fn total(catalog: &Catalog<MemoryStore>, query: &Query) -> Value {
     body(catalog, query).await["total"].clone()
@@ -19,21 +19,6 @@ async fn total(catalog: &Catalog<MemoryStore>, query: &Query) -> Value {
 async fn body(catalog: &Catalog<MemoryStore>, query: &Query) -> Value {
     let page = catalog.page(query, &Extras::default()).await.unwrap().value.unwrap();
     json(&page)
-}
-
-fn json(page: &Page) -> Value {
-    let body: Vec<u8> = page.parts().flat_map(|part| part.to_vec()).collect();
-    serde_json::from_slice(&body).unwrap()
-}
-
-fn of(gateway: &str) -> Query {
-    Query {
-        filter: Filter {
-            gateway: Gateway::Provider(slug(gateway)),
-            ..Filter::default()
-        },
-        ..Query::default()
-    }
 }
 
 #[tokio::test]

@@ -11,11 +11,12 @@ use std::{
 
 use gatewayz_cache_core::{InvalidationGraph, Node, UnixMillis};
 use gatewayz_catalog::{
-    Catalog, CatalogStore, Changes, Directory, FetchedList, ListError, ListSource, Listing, Memory, ModelHealth,
-    ModelId, Pricing, Priority, Provider, Quote, RowFilter, RowKey, Slug, StoreError, StoredModel, WriteMode,
-    enrich::ManualPrices, keyspaces,
+    Catalog, CatalogStore, Changes, Directory, FetchedList, Filter, Gateway, ListError, ListSource, Listing, Memory,
+    ModelHealth, ModelId, Page, Pricing, Priority, Provider, Query, Quote, RowFilter, RowKey, Slug, StoreError,
+    StoredModel, WriteMode, enrich::ManualPrices, keyspaces,
 };
 use gatewayz_testkit::FakeCluster;
+use serde_json::Value;
 use tokio::sync::Semaphore;
 
 pub(crate) fn slug(text: &str) -> Slug {
@@ -24,18 +25,9 @@ pub(crate) fn slug(text: &str) -> Slug {
 
 pub(crate) fn provider(name: &str, aliases: &[&str]) -> Provider {
     Provider {
-        slug: slug(name),
-        name: name.to_owned(),
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
-        active: true,
         priority: Priority::Fast,
-        site_url: None,
-        base_url: None,
-        api_key_env: None,
-        color: None,
-        icon: None,
-        min_models: None,
-        flat_rate: false,
+        ..Provider::new(slug(name), name)
     }
 }
 
@@ -333,4 +325,23 @@ pub(crate) fn alone() -> Node {
 pub(crate) fn catalog(node: &Node, store: &Arc<MemoryStore>) -> Catalog<MemoryStore> {
     let manual = ManualPrices::default();
     Catalog::new(node, Arc::clone(store), directory(), manual, Memory::default()).unwrap()
+}
+
+/// The first hundred models of a gateway, or of `all`.
+pub(crate) fn of(gateway: &str) -> Query {
+    Query {
+        filter: Filter {
+            gateway: match gateway {
+                "all" => Gateway::All,
+                name => Gateway::Provider(slug(name)),
+            },
+            ..Filter::default()
+        },
+        ..Query::default()
+    }
+}
+
+pub(crate) fn json(page: &Page) -> Value {
+    let body: Vec<u8> = page.parts().flat_map(|part| part.to_vec()).collect();
+    serde_json::from_slice(&body).unwrap()
 }

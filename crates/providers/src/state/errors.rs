@@ -6,8 +6,6 @@ use gatewayz_cache_core::{Jitter, Keyspace, Policy, UnixMillis};
 use gatewayz_catalog::ListError;
 use serde::{Deserialize, Serialize};
 
-use super::iso;
-
 /// `gateway:error:{slug}`: `{error, timestamp, failure_count, backoff}`. Kept for twice the longest back-off, so that a
 /// failure after it is known to be another one in a row.
 pub(super) const ERRORS: Keyspace = Keyspace::new(
@@ -50,7 +48,7 @@ impl ErrorState {
         let failure_count = before.map_or(0, |before| before.failure_count).saturating_add(1);
         Self {
             error: Some(error.to_string()),
-            timestamp: iso::format(now),
+            timestamp: now.to_string(),
             failure_count,
             backoff: back_off(failure_count, error).as_secs(),
         }
@@ -58,7 +56,7 @@ impl ErrorState {
 
     pub(super) fn recovered(now: UnixMillis) -> Self {
         Self {
-            timestamp: iso::format(now),
+            timestamp: now.to_string(),
             ..Self::default()
         }
     }

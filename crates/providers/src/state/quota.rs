@@ -6,7 +6,7 @@ use gatewayz_cache_core::{Cache, InvalidKeyspace, Jitter, Keyspace, Node, Policy
 use gatewayz_catalog::Slug;
 use serde::{Deserialize, Serialize};
 
-use super::{errors::QUOTA, iso, replicated::Replicated, text::Text};
+use super::{errors::QUOTA, replicated::Replicated, text::Text};
 
 const POLICY: Policy = Policy::new(QUOTA)
     .with_negative(Duration::from_secs(300))
@@ -55,7 +55,7 @@ impl Quota {
 
     pub(super) async fn used_up(&self, now: UnixMillis) {
         // The flag comes last: who sees it finds the rest.
-        self.timestamp.write([((), Some(iso::format(now)))]).await;
+        self.timestamp.write([((), Some(now.to_string()))]).await;
         self.back_off.write([((), Some(QUOTA.as_secs().to_string()))]).await;
         self.error.write([((), Some(Flag { error: true }))]).await;
     }

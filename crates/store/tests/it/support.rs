@@ -50,20 +50,7 @@ pub(crate) fn id(text: &str) -> ModelId {
 }
 
 pub(crate) fn provider(text: &str) -> Provider {
-    Provider {
-        slug: slug(text),
-        name: text.to_uppercase(),
-        aliases: Vec::new(),
-        active: true,
-        priority: Default::default(),
-        site_url: None,
-        base_url: None,
-        api_key_env: None,
-        color: None,
-        icon: None,
-        min_models: None,
-        flat_rate: false,
-    }
+    Provider::new(slug(text), text.to_uppercase())
 }
 
 /// A listing whose description tells versions of it apart.
