@@ -353,3 +353,66 @@ async fn another_node_takes_it_from_redis(world: &World, redis: &RedisServer, ur
     let pages = futures_util::future::join_all(pages).await;
     assert_eq!(pages[0], pages[1]);
 }
+
+/// What callers read goes on, and stays right, whatever happens to the servers behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_outlive_postgres_and_redis() {
+    let postgres = Postgres::start().await.unwrap();
+    let redis = RedisServer::start().await.unwrap();
+    let url = postgres.fresh_database().await.unwrap();
+    let store = Store::open(StoreConfig::from_url(&url).unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let directory = Arc::new(Registry::builtin().unwrap().directory().clone());
+    let known: Vec<_> = directory.iter().map(|provider| (**provider).clone()).collect();
+    store.put_providers(&known).await.unwrap();
+    let tier = RedisTier::new(RedisConfig::from_url(&redis.url()).unwrap()).unwrap();
+    let node = node().shared(tier).build().unwrap();
+    let attached = async || node.is_attached();
+    let limit = Duration::from_secs(10);
+    gatewayz_testkit::eventually(limit, attached).await.unwrap();
+    let catalog = Catalog::new(
+        &node,
+        Arc::new(store),
+        directory,
+        ManualPrices::builtin(),
+        Memory::default(),
+    )
+    .unwrap();
+    let mut seed = gatewayz_providers::seed::builtin().unwrap();
+    catalog.import(seed.clone(), WriteMode::Apply, false).await.unwrap();
+    let rows = catalog.snapshot().await.unwrap().len();
+    let read = async || {
+        let start = Time::default().now();
+        let page = catalog.page(&Query::default(), &Extras::default()).await;
+        let took = Time::default().now().since(start);
+        assert!(page.is_ok() && took < Duration::from_secs(1), "{took:?}, {page:?}");
+    };
+
+    postgres.kill().await.unwrap();
+    read().await;
+    // A write says that the store is away, and changes nothing.
+    let refused = catalog.import(seed.clone(), WriteMode::Apply, false).await;
+    assert!(refused.is_err_and(|error| error.is_transient()));
+    postgres.restart().await.unwrap();
+
+    redis.freeze().unwrap();
+    read().await;
+    redis.thaw().unwrap();
+    gatewayz_testkit::eventually(limit, attached).await.unwrap();
+    redis.restart_empty().await.unwrap();
+    read().await;
+    gatewayz_testkit::eventually(limit, attached).await.unwrap();
+
+    // With all back, a change is written and seen.
+    let openai = Slug::new("openai").unwrap();
+    let dropped = seed.get_mut(&openai).unwrap().pop().unwrap();
+    let again = async || {
+        let report = catalog.import(seed.clone(), WriteMode::Apply, false).await;
+        report.is_ok_and(|report| report.failed == 0)
+    };
+    gatewayz_testkit::eventually(limit, again).await.unwrap();
+    let snapshot = catalog.snapshot().await.unwrap();
+    assert_eq!(snapshot.len(), rows - 1);
+    assert_eq!(snapshot.find(&openai, dropped.id.as_str()), None);
+    read().await;
+}
