@@ -1,0 +1,168 @@
+//! Bodies of requests and of answers.
+
+use std::{
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::watch::Open;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer. Bytes that are there already are only handed on.
+pub(crate) struct Body {
+    parts: Parts,
+    /// Ends the request on its connection when the body was sent, or nobody wants it any more.
+    open: Option<Open>,
+    /// What is to last as long as the body.
+    held: Option<Box<dyn Send>>,
+}
+
+enum Parts {
+    Ready([Bytes; 3], u8),
+    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
+}
+
+impl Body {
+    /// No bytes.
+    pub(crate) const fn empty() -> Self {
+        Self {
+            parts: Parts::Ready([Bytes::new(), Bytes::new(), Bytes::new()], 0),
+            open: None,
+            held: None,
+        }
+    }
+
+    /// Up to three runs of bytes, one after the other.
+    pub(crate) fn of_parts(parts: impl Iterator<Item = Bytes>) -> Self {
+        let mut ready = [const { Bytes::new() }; 3];
+        let mut parts = parts.filter(|part| !part.is_empty());
+        for (slot, part) in ready.iter_mut().zip(parts.by_ref()) {
+            *slot = part;
+        }
+        debug_assert!(parts.next().is_none(), "a page has at most three parts");
+        Self {
+            parts: Parts::Ready(ready, 0),
+            open: None,
+            held: None,
+        }
+    }
+
+    /// Bytes as they come.
+    pub(crate) fn stream(body: impl http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
+        Self {
+            parts: Parts::Stream(Box::pin(body)),
+            open: None,
+            held: None,
+        }
+    }
+
+    /// Ends a request on its connection when the body was sent, or nobody wants it any more.
+    pub(super) fn ending(mut self, open: Open) -> Self {
+        self.open = Some(open);
+        self
+    }
+
+    /// Keeps something for as long as the body lasts.
+    pub(crate) fn holding(mut self, held: impl Send + 'static) -> Self {
+        self.held = Some(match self.held.take() {
+            None => Box::new(held),
+            Some(first) => Box::new((first, held)),
+        });
+        self
+    }
+
+    /// How many bytes there will be, if that is known.
+    pub(crate) fn len(&self) -> Option<u64> {
+        http_body::Body::size_hint(self).exact()
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::empty()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self {
+            parts: Parts::Ready([bytes, Bytes::new(), Bytes::new()], 0),
+            open: None,
+            held: None,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.parts {
+            Parts::Ready(parts, next) => {
+                let Some(part) = parts.get_mut(usize::from(*next)).map(std::mem::take) else {
+                    return Poll::Ready(None);
+                };
+                *next += 1;
+                Poll::Ready((!part.is_empty()).then(|| Ok(Frame::data(part))))
+            }
+            Parts::Stream(stream) => stream.as_mut().poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.parts {
+            Parts::Ready(parts, next) => parts.get(usize::from(*next)).is_none_or(Bytes::is_empty),
+            Parts::Stream(stream) => stream.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.parts {
+            Parts::Ready(parts, _) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
+            Parts::Stream(stream) => stream.size_hint(),
+        }
+    }
+}
+
+/// The body of a request: off a connection, or at hand.
+#[derive(Debug)]
+pub(crate) enum RequestBody {
+    /// As it comes.
+    Incoming(Incoming),
+    /// Whole.
+    Ready(Bytes),
+}
+
+impl RequestBody {
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Incoming(body) => http_body::Body::is_end_stream(body),
+            Self::Ready(bytes) => bytes.is_empty(),
+        }
+    }
+
+    /// The least number of bytes that are to come.
+    pub(crate) fn least_len(&self) -> u64 {
+        match self {
+            Self::Incoming(body) => http_body::Body::size_hint(body).lower(),
+            Self::Ready(bytes) => bytes.len() as u64,
+        }
+    }
+}

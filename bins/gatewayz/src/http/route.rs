@@ -1,0 +1,279 @@
+//! What is served: every route with who may call it, what it takes and what it answers; and finding it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use http::{Method, Response};
+
+use super::{Body, Call, Code, Param, Problem};
+use crate::{app::App, openapi::Answers};
+
+/// What comes of a call.
+pub(crate) type Outcome = Result<Response<Body>, Problem>;
+
+/// The methods that routes have. `HEAD` is `GET` without the body, `OPTIONS` is answered everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Verb {
+    /// The word on the wire.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    fn of(method: &Method) -> Option<Self> {
+        match *method {
+            Method::GET | Method::HEAD => Some(Self::Get),
+            Method::POST => Some(Self::Post),
+            Method::PUT => Some(Self::Put),
+            Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+}
+
+/// Who may call. It is part of the route, so that what is checked is what was matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody.
+    Public,
+    /// Everybody on a listener that only this machine reaches, or that is for administration; administrators elsewhere.
+    Local,
+    /// Whoever has a key.
+    Key,
+    /// Administrators.
+    Admin,
+    /// Administrators; everybody where the administration of caches is open.
+    CacheAdmin,
+}
+
+/// How long the answer may take to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deadline {
+    /// As long as the server is told.
+    Usual,
+    /// This long: for work that takes its time.
+    Long(Duration),
+}
+
+/// What body a route takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Payload {
+    /// None.
+    None,
+    /// JSON, or nothing.
+    Json(fn(&mut crate::openapi::Book) -> serde_json::Value),
+}
+
+/// What answers.
+#[derive(Clone, Copy)]
+pub(crate) enum Handler {
+    /// At once, without waiting for anything.
+    Now(fn(&Arc<App>, &Call) -> Outcome),
+    /// After waiting for something.
+    Later(fn(Arc<App>, Call) -> BoxFuture<'static, Outcome>),
+    /// At once where the answer is at hand, which is the usual case.
+    AtHand {
+        now: fn(&Arc<App>, &Call) -> Option<Outcome>,
+        later: fn(Arc<App>, Call) -> BoxFuture<'static, Outcome>,
+    },
+}
+
+impl fmt::Debug for Handler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now(_) => "Now",
+            Self::Later(_) => "Later",
+            Self::AtHand { .. } => "AtHand",
+        })
+    }
+}
+
+/// One thing that is served.
+#[derive(Debug)]
+pub(crate) struct Route {
+    /// The name in the documentation.
+    pub(crate) name: &'static str,
+    /// The method.
+    pub(crate) verb: Verb,
+    /// The paths, the usual one first: `{name}` is one segment, `{*name}` the rest.
+    pub(crate) paths: &'static [&'static str],
+    /// Who may call.
+    pub(crate) access: Access,
+    /// How long the answer may take.
+    pub(crate) deadline: Deadline,
+    /// What it takes in the path and the query.
+    pub(crate) params: &'static [Param],
+    /// What it takes as body.
+    pub(crate) payload: Payload,
+    /// What answers.
+    pub(crate) handler: Handler,
+    /// The chapter of the documentation.
+    pub(crate) chapter: &'static str,
+    /// What it is for, in one line.
+    pub(crate) summary: &'static str,
+    /// What it answers.
+    pub(crate) answers: Answers,
+}
+
+/// Finds routes.
+pub(crate) struct Router {
+    paths: matchit::Router<Served>,
+    routes: Vec<&'static Route>,
+}
+
+/// What a path is served with.
+#[derive(Debug, Default)]
+struct Served {
+    routes: [Option<&'static Route>; 4],
+    names: Vec<&'static str>,
+    allow: String,
+}
+
+/// What a router found.
+#[derive(Debug)]
+pub(crate) struct Found<'p> {
+    /// The route.
+    pub(crate) route: &'static Route,
+    /// The variable parts of the path.
+    pub(crate) segments: Vec<(&'static str, std::borrow::Cow<'p, str>)>,
+}
+
+/// Why there is no route.
+#[derive(Debug)]
+pub(crate) enum NotFound<'r> {
+    /// The path is served, with these methods.
+    Method(&'r str),
+    /// The path is not served.
+    Path,
+    /// A part of the path is no text.
+    Undecodable,
+}
+
+impl Router {
+    /// A router of these routes.
+    ///
+    /// # Errors
+    ///
+    /// Says which two routes there are for one path.
+    pub(crate) fn new(routes: Vec<&'static Route>) -> Result<Self, String> {
+        let mut served: std::collections::BTreeMap<&'static str, Served> = std::collections::BTreeMap::new();
+        for &route in &routes {
+            for &path in route.paths {
+                let entry = served.entry(path).or_default();
+                let slot = &mut entry.routes[route.verb as usize];
+                if let Some(other) = slot.replace(route) {
+                    return Err(format!("{path} is served by `{}` and by `{}`", other.name, route.name));
+                }
+                entry.names = path
+                    .split('/')
+                    .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+                    .map(|name| name.trim_start_matches('*'))
+                    .collect();
+            }
+        }
+        let mut paths = matchit::Router::new();
+        for (path, mut entry) in served {
+            let mut verbs: Vec<&str> = entry.routes.iter().flatten().map(|route| route.verb.as_str()).collect();
+            if verbs.first() == Some(&"GET") {
+                verbs.insert(1, "HEAD");
+            }
+            verbs.push("OPTIONS");
+            entry.allow = verbs.join(", ");
+            paths
+                .insert(path, entry)
+                .map_err(|error| format!("{path} cannot be served: {error}"))?;
+        }
+        Ok(Self { paths, routes })
+    }
+
+    /// All routes.
+    pub(crate) fn routes(&self) -> &[&'static Route] {
+        &self.routes
+    }
+
+    /// The route of a request.
+    pub(crate) fn find<'p>(&self, method: &Method, path: &'p str) -> Result<Found<'p>, NotFound<'_>> {
+        // A slash at the end changes nothing.
+        let trimmed = match path.strip_suffix('/') {
+            Some("") | None => path,
+            Some(trimmed) => trimmed,
+        };
+        let matched = self.paths.at(trimmed).map_err(|_no_path| NotFound::Path)?;
+        let served = matched.value;
+        let route = Verb::of(method).and_then(|verb| served.routes[verb as usize]);
+        let route = route.ok_or(NotFound::Method(&served.allow))?;
+        let mut segments = Vec::with_capacity(served.names.len());
+        for (&name, (_, value)) in served.names.iter().zip(matched.params.iter()) {
+            let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
+            segments.push((name, decoded.map_err(|_no_text| NotFound::Undecodable)?));
+        }
+        Ok(Found { route, segments })
+    }
+
+    /// The paths that are spelled most like one that is not served.
+    pub(crate) fn nearest(&self, path: &str) -> Vec<String> {
+        let mut near: Vec<(usize, &str)> = self
+            .routes
+            .iter()
+            .flat_map(|route| route.paths)
+            .map(|known| (distance(path, known), *known))
+            .filter(|(far, known)| *far <= 2.max(known.len() / 4))
+            .collect();
+        near.sort_unstable();
+        near.dedup();
+        near.into_iter().take(3).map(|(_, path)| path.to_owned()).collect()
+    }
+}
+
+impl fmt::Debug for Router {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Router")
+            .field("routes", &self.routes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// How many characters have to be changed, put in or left out. Bounded: what is much longer is far away.
+pub(crate) fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(128).collect(), b.chars().collect());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (at, x) in a.iter().enumerate() {
+        let mut before = row[0];
+        row[0] = at + 1;
+        for (to, y) in b.iter().enumerate() {
+            let same = before + usize::from(x != y);
+            before = row[to + 1];
+            row[to + 1] = same.min(before + 1).min(row[to] + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The problem of a request without a route.
+impl NotFound<'_> {
+    pub(crate) fn problem(&self, router: &Router, path: &str) -> Problem {
+        let shown: String = path.chars().take(120).collect();
+        match self {
+            Self::Method(allow) => {
+                Problem::new(Code::MethodNotAllowed, format!("this path is served with {allow}")).allow(allow)
+            }
+            Self::Path => Problem::new(Code::RouteNotFound, format!("nothing is served under {shown}"))
+                .suggest(router.nearest(path)),
+            Self::Undecodable => Problem::new(
+                Code::MalformedRequest,
+                "the path has an escape that is no text in UTF-8",
+            ),
+        }
+    }
+}

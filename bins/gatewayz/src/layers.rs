@@ -1,0 +1,39 @@
+//! What every call passes through on its way to its handler, one layer each.
+//!
+//! From the outside in: [`Front`] (name, match, count), [`Isolate`] (panics), [`Authenticate`] (who is it, may they),
+//! [`Admit`] (how many at once, how long), [`Dispatch`] (the handler). Limits of callers will stand between the last two.
+
+mod admit;
+mod authenticate;
+mod cors;
+mod dispatch;
+mod front;
+mod isolate;
+
+use std::{convert::Infallible, sync::Arc};
+
+use http::Request;
+use tower::{Service, ServiceBuilder};
+
+use self::{admit::Admit, authenticate::Authenticate, cors::Cors, dispatch::Dispatch, front::Front, isolate::Isolate};
+pub(crate) use self::{admit::Gate, authenticate::AdminKeys};
+use crate::{
+    app::App,
+    http::{Answer, RequestBody},
+};
+
+/// The whole way in. Cheap to clone.
+pub(crate) fn stack(
+    app: &Arc<App>,
+) -> impl Service<Request<RequestBody>, Response = http::Response<crate::http::Body>, Error = Infallible, Future = Answer>
++ Clone
++ Send
++ Sync
++ 'static {
+    let calls = ServiceBuilder::new()
+        .layer_fn(Isolate::new)
+        .layer_fn(|inner| Authenticate::new(Arc::clone(app), inner))
+        .layer_fn(|inner| Admit::new(Arc::clone(app), inner))
+        .service(Dispatch::new(Arc::clone(app)));
+    Cors::new(Arc::clone(app), Front::new(Arc::clone(app), calls))
+}

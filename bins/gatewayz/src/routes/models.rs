@@ -1,0 +1,320 @@
+//! The list of models: the hottest of all answers.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use gatewayz_cache_core::Lookup;
+use gatewayz_catalog::{
+    CatalogError, Encoding, Extras, Filter, Gateway, Page, Query, Start, UniqueQuery, UniqueShape, Window,
+};
+use http::Response;
+
+use super::schemas;
+use crate::{
+    app::App,
+    config::UnknownGateway,
+    http::{
+        Access, Body, Call, Code, Deadline, Handler, Kind, Outcome, Param, Params, Payload, Problem, Route, Verb, form,
+        page,
+    },
+    openapi::Answers,
+};
+
+/// Whose models are listed where nobody says whose.
+pub(crate) const DEFAULT_GATEWAY: &str = "openrouter";
+/// The greatest page.
+pub(crate) const MAX_LIMIT: u64 = 10_000;
+/// The greatest offset: more rows than there will ever be.
+pub(crate) const MAX_OFFSET: u64 = 10_000_000;
+
+pub(crate) static ROUTES: &[&Route] = &[&LIST, &LIST_ALL];
+
+pub(crate) const LIMIT: Param = Param::query(
+    "limit",
+    Kind::Whole {
+        least: 1,
+        most: MAX_LIMIT,
+    },
+    "How many rows at most. More than 1000 is seldom useful.",
+)
+.default("100");
+
+pub(crate) const OFFSET: Param = Param::query(
+    "offset",
+    Kind::Whole {
+        least: 0,
+        most: MAX_OFFSET,
+    },
+    "How many rows are left out before the first.",
+)
+.default("0");
+
+const CURSOR: Param = Param::query(
+    "cursor",
+    Kind::Text(512),
+    "The `next_cursor` of the page before: pages then neither overlap nor leave rows out while lists change. Takes the \
+     place of `offset`.",
+);
+const PROVIDER: Param = Param::query(
+    "provider",
+    Kind::Text(120),
+    "Models with this text in their id, or of this developer or provider exactly.",
+);
+const IS_PRIVATE: Param = Param::query(
+    "is_private",
+    Kind::Flag,
+    "Whether they run where nobody else can read along.",
+);
+const HUGGINGFACE: Param = Param::query(
+    "include_huggingface",
+    Kind::Flag,
+    "Echoed. Figures of Hugging Face are not in the catalogue.",
+)
+.default("false");
+const UNIQUE: Param = Param::query(
+    "unique_models",
+    Kind::Flag,
+    "One row per model, whoever serves it, with all offers. With `gateway=all` only.",
+)
+.default("false");
+
+const fn gateway(default: &'static str) -> Param {
+    Param::query(
+        "gateway",
+        Kind::Gateway,
+        "Whose models: a provider's name, or `all`. One provider's alone where it is absent!",
+    )
+    .default(default)
+}
+
+static LIST: Route = Route {
+    name: "listModels",
+    verb: Verb::Get,
+    paths: &[
+        "/v1/models",
+        "/models",
+        "/api/models",
+        "/catalog/models",
+        "/v1/catalog/models",
+    ],
+    access: Access::Public,
+    deadline: Deadline::Usual,
+    params: &[
+        gateway(DEFAULT_GATEWAY),
+        PROVIDER,
+        IS_PRIVATE,
+        LIMIT,
+        OFFSET,
+        CURSOR,
+        HUGGINGFACE,
+        UNIQUE,
+    ],
+    payload: Payload::None,
+    handler: Handler::AtHand {
+        now: |app, call| list_at_hand(app, call, DEFAULT_GATEWAY),
+        later: |app, call| list(app, call, DEFAULT_GATEWAY),
+    },
+    chapter: "Models",
+    summary: "The models of a provider, or of all.",
+    answers: Answers::kept(schemas::model_list).or(&[Code::ProviderNotFound, Code::Unavailable]),
+};
+
+static LIST_ALL: Route = Route {
+    name: "listAllModels",
+    verb: Verb::Get,
+    paths: &["/api/models/all"],
+    params: &[
+        gateway("all"),
+        PROVIDER,
+        IS_PRIVATE,
+        LIMIT,
+        OFFSET,
+        CURSOR,
+        HUGGINGFACE,
+        UNIQUE,
+    ],
+    handler: Handler::AtHand {
+        now: |app, call| list_at_hand(app, call, "all"),
+        later: |app, call| list(app, call, "all"),
+    },
+    summary: "The models of all providers.",
+    access: Access::Public,
+    deadline: Deadline::Usual,
+    payload: Payload::None,
+    chapter: "Models",
+    answers: Answers::kept(schemas::model_list).or(&[Code::ProviderNotFound, Code::Unavailable]),
+};
+
+/// What a list says besides its rows.
+pub(crate) fn extras(include_huggingface: bool, is_all: bool) -> Extras {
+    let mut extras = Extras::default();
+    extras.include_huggingface = include_huggingface;
+    extras.note = (!is_all).then_some("One provider's models. Ask with gateway=all for those of all providers.");
+    extras
+}
+
+/// Whose models a name means.
+///
+/// `None`: nobody's, and the operator wants such a list to be empty.
+pub(crate) fn gateway_named(app: &App, name: &str) -> Result<Option<Gateway>, Problem> {
+    if name == "all" {
+        return Ok(Some(Gateway::All));
+    }
+    match app.catalog.directory().resolve(name) {
+        Some(provider) => Ok(Some(Gateway::Provider(provider.slug.clone()))),
+        None if app.config().cache.unknown_gateway == UnknownGateway::Empty => Ok(None),
+        None => Err(unknown_provider(app, name)),
+    }
+}
+
+/// Nobody is called so.
+pub(crate) fn unknown_provider(app: &App, name: &str) -> Problem {
+    let shown: String = name.chars().take(80).collect();
+    let mut near: Vec<(usize, &str)> = app
+        .catalog
+        .directory()
+        .iter()
+        .map(|provider| {
+            (
+                crate::http::distance(&shown, provider.slug.as_str()),
+                provider.slug.as_str(),
+            )
+        })
+        .filter(|(far, slug)| *far <= 2.max(slug.len() / 3))
+        .collect();
+    near.sort_unstable();
+    Problem::new(
+        Code::ProviderNotFound,
+        format!("there is no provider `{shown}`; `/v1/gateways` lists them"),
+    )
+    .suggest(near.into_iter().take(3).map(|(_, slug)| slug.to_owned()))
+    .context(serde_json::json!({ "parameter": "gateway", "value": shown }))
+}
+
+/// Why the catalogue could not be read, for a caller.
+pub(crate) fn unavailable(error: &CatalogError) -> Problem {
+    tracing::warn!(%error, "the catalogue could not be read for a caller");
+    Problem::new(
+        Code::Unavailable,
+        "the catalogue cannot be read at present; try again in a moment",
+    )
+}
+
+/// What is asked for.
+enum Asked {
+    Rows(Query, Extras),
+    Unique(UniqueQuery, UniqueShape),
+    Nothing,
+}
+
+impl Asked {
+    fn read(app: &App, call: &Call, default_gateway: &str) -> Result<Self, Problem> {
+        let params = call.params()?;
+        let Some(gateway) = gateway_named(app, params.text("gateway").unwrap_or(default_gateway))? else {
+            return Ok(Self::Nothing);
+        };
+        let extras = extras(params.flag("include_huggingface"), gateway == Gateway::All);
+        let is_unique = params.flag("unique_models");
+        let filter = Filter {
+            gateway,
+            provider: params
+                .text("provider")
+                .filter(|text| !text.is_empty())
+                .map(str::to_owned),
+            private: params.maybe_flag("is_private"),
+            ..Filter::default()
+        };
+        let window = window(&params)?;
+        if !is_unique {
+            return Ok(Self::Rows(
+                Query {
+                    filter,
+                    window,
+                    ..Query::default()
+                },
+                extras,
+            ));
+        }
+        let Start::Offset(offset) = window.start else {
+            return Err(Problem::parameter("cursor", "", "left out with unique_models=true"));
+        };
+        let query = UniqueQuery {
+            filter,
+            offset,
+            limit: window.limit,
+            ..UniqueQuery::default()
+        };
+        Ok(Self::Unique(query, UniqueShape::Rows(extras)))
+    }
+}
+
+/// Which part of the rows.
+pub(crate) fn window(params: &Params<'_>) -> Result<Window, Problem> {
+    let limit = params.number("limit").unwrap_or(100);
+    let start = match params.text("cursor").filter(|text| !text.is_empty()) {
+        None => Start::Offset(params.number("offset").unwrap_or(0)),
+        Some(cursor) => {
+            let wrong = || Problem::parameter("cursor", cursor, "the `next_cursor` of an earlier page");
+            Start::After(cursor.parse().map_err(|_invalid| wrong())?)
+        }
+    };
+    Ok(Window {
+        start,
+        limit: NonZeroU32::new(limit).map(NonZeroU32::get),
+    })
+}
+
+fn list_at_hand(app: &Arc<App>, call: &Call, default_gateway: &'static str) -> Option<Outcome> {
+    let asked = match Asked::read(app, call, default_gateway) {
+        Ok(asked) => asked,
+        Err(problem) => return Some(Err(problem)),
+    };
+    let key = match &asked {
+        Asked::Rows(query, extras) => gatewayz_catalog::PageKey::new(query, extras),
+        Asked::Unique(query, shape) => gatewayz_catalog::PageKey::unique(query, *shape),
+        Asked::Nothing => return None,
+    };
+    let hit = app.catalog.page_at_hand(&key)?;
+    page(call, &hit).map(Ok)
+}
+
+fn list(app: Arc<App>, call: Call, default_gateway: &'static str) -> BoxFuture<'static, Outcome> {
+    Box::pin(async move {
+        let found = match Asked::read(&app, &call, default_gateway)? {
+            Asked::Rows(query, extras) => app.catalog.page(&query, &extras).await,
+            Asked::Unique(query, shape) => app.catalog.unique_page(&query, shape).await,
+            Asked::Nothing => return Ok(nothing(&call)),
+        };
+        rendered(&call, found).await
+    })
+}
+
+/// An empty list, for a provider that nobody knows.
+fn nothing(call: &Call) -> Response<Body> {
+    let empty = serde_json::json!({
+        "data": [], "object": "list", "total": 0, "returned": 0, "offset": 0, "limit": 100, "has_more": false,
+        "next_offset": null, "next_cursor": null, "include_huggingface": false, "gateway": "unknown",
+        "note": "No provider has this name.", "timestamp": gatewayz_cache_core::UnixMillis(0).to_string(),
+    });
+    let body = empty.to_string().into_bytes();
+    let status = gatewayz_cache_core::CacheStatus::LocalHit;
+    crate::http::document(call, body, status, std::time::Duration::ZERO)
+}
+
+/// The answer of a page that was looked up: in the form that the caller wants, which is made where it must be.
+pub(crate) async fn rendered(call: &Call, found: Result<Lookup<Page>, CatalogError>) -> Outcome {
+    let lookup = found.map_err(|error| unavailable(&error))?;
+    if let Some(response) = page(call, &lookup) {
+        return Ok(response);
+    }
+    let missing = || Problem::new(Code::Internal, "the page cannot be rendered");
+    let held = lookup.value.clone().ok_or_else(missing)?;
+    let encoding: Encoding = form(held.len(), &call.head.headers);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compresses for a millisecond per 100 KB, once per page and form; the route's deadline is over it"
+    )]
+    let made = tokio::task::spawn_blocking(move || drop(held.compressed(encoding))).await;
+    made.map_err(|_ended| missing())?;
+    page(call, &lookup).ok_or_else(missing)
+}

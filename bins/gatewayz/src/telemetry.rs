@@ -1,0 +1,11 @@
+//! What the gateway says of itself: metrics and log lines.
+
+mod log;
+mod recorder;
+mod requests;
+
+pub(crate) use self::{
+    log::{InvalidLog, LogHandle, start_log},
+    recorder::{Recorder, install_recorder},
+    requests::{HttpMetrics, RouteMetrics},
+};
