@@ -2,12 +2,50 @@
 //!
 //! Every value has its unit in its type. Nothing below the binary reads the environment.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+mod changes;
+mod checks;
+mod error;
+mod load;
+mod origin;
+mod providers;
+mod reference;
+mod schema;
+mod show;
+mod sources;
+mod table;
+mod value;
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use gatewayz_cache_redis::RedisConfig;
 use gatewayz_catalog::Slug;
 use gatewayz_providers::{Registry, Secret, Settings};
 use gatewayz_store::StoreConfig;
+
+#[cfg_attr(not(test), expect(unused_imports, reason = "the command line uses them"))]
+pub(crate) use self::{
+    changes::Changes,
+    error::{ConfigError, Fault, Invalid, Problem},
+    origin::Origin,
+    reference::reference,
+    schema::schema,
+    show::{Row, Shown},
+    sources::{FileText, Sources},
+};
+
+use self::{load::Values, providers::Facts};
+
+/// A configuration, and what there is to say about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded {
+    /// The configuration.
+    pub(crate) config: Config,
+    /// Where each setting was said, by its path.
+    pub(crate) origins: BTreeMap<String, Origin>,
+    /// What works and is most likely not meant.
+    pub(crate) warnings: Vec<String>,
+    provided: Vec<providers::Row>,
+}
 
 /// Everything, checked.
 #[derive(Clone, Debug)]
@@ -30,6 +68,10 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// Whether `/metrics` answers.
     pub(crate) metrics: bool,
+    /// All settings as they were read: what is compared with the next configuration, and shown.
+    values: Values,
+    /// The same for providers.
+    facts: Facts,
 }
 
 /// How requests are taken in.
@@ -146,7 +188,7 @@ pub(crate) struct SyncConfig {
 }
 
 /// Whose lists are fetched, and with which keys.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct ProvidersConfig {
     /// All providers, with what the file changes of them.
     pub(crate) registry: Registry,
@@ -154,6 +196,17 @@ pub(crate) struct ProvidersConfig {
     pub(crate) settings: Settings,
     /// Hosts that may be spoken to whatever their address is.
     pub(crate) private_hosts: Vec<String>,
+}
+
+/// Names only: overrides of the registry may have secrets in them.
+impl fmt::Debug for ProvidersConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProvidersConfig")
+            .field("registry", &self.registry.iter().len())
+            .field("settings", &self.settings)
+            .field("private_hosts", &self.private_hosts)
+            .finish()
+    }
 }
 
 /// What is logged, and how.

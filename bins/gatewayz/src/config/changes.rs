@@ -1,0 +1,52 @@
+//! What a running server takes of a configuration that was read again.
+
+use super::{
+    Config,
+    table::{PROVIDER_KEYS, PROVIDER_REST, PROVIDERS_ENABLED, SETTINGS},
+};
+
+/// What differs between two configurations, by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// What a running server takes.
+    pub(crate) applied: Vec<&'static str>,
+    /// What it takes only when it starts.
+    pub(crate) needs_restart: Vec<&'static str>,
+}
+
+impl Config {
+    /// What differs in a new configuration.
+    pub(crate) fn changes(&self, new: &Self) -> Changes {
+        let mut changes = Changes::default();
+        // A server that speaks TLS takes another certificate; one that does not cannot begin to.
+        let same_tls = self.server.tls.is_some() == new.server.tls.is_some();
+        for setting in SETTINGS {
+            if self.values.get(setting.path) != new.values.get(setting.path) {
+                let tls = setting.path.starts_with("server.tls_");
+                changes.note((setting.path, setting.reload && (same_tls || !tls)));
+            }
+        }
+        let (old, new) = (&self.facts, &new.facts);
+        for (differs, named) in [
+            (old.active != new.active, PROVIDERS_ENABLED),
+            (old.settings != new.settings, PROVIDER_KEYS),
+            (old.rest != new.rest, PROVIDER_REST),
+        ] {
+            if differs {
+                changes.note(named);
+            }
+        }
+        changes
+    }
+}
+
+impl Changes {
+    fn note(&mut self, (path, reload): (&'static str, bool)) {
+        let list = if reload {
+            &mut self.applied
+        } else {
+            &mut self.needs_restart
+        };
+        list.push(path);
+    }
+}
