@@ -1,9 +1,8 @@
 //! The gateway: one server and its command line.
 
-#![expect(dead_code, reason = "the rooms are being furnished")]
-
 mod app;
 mod background;
+mod cli;
 mod config;
 mod engine;
 mod http;
@@ -13,4 +12,8 @@ mod routes;
 mod serve;
 mod telemetry;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}
