@@ -16,7 +16,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use gatewayz_benches::{CpuTime, WallTime, models};
 use gatewayz_cache_core::{InvalidationGraph, Node};
 use gatewayz_catalog::{
-    Catalog, CatalogStore as _, Extras, Memory, PageKey, Query, WriteMode, enrich::ManualPrices, keyspaces,
+    CacheOptions, Catalog, CatalogStore as _, Extras, PageKey, Query, WriteMode, enrich::ManualPrices, keyspaces,
 };
 use gatewayz_store::{Store, StoreConfig, UnixMillis};
 use gatewayz_testkit::Postgres;
@@ -46,7 +46,7 @@ async fn filled(url: &str) -> Catalog<Store> {
         Arc::new(store),
         directory,
         ManualPrices::builtin(),
-        Memory::default(),
+        CacheOptions::default(),
     );
     let catalog = catalog.expect("keyspaces of its own");
     assert_eq!(catalog.snapshot().await.expect("a catalogue").len(), models::MODELS);

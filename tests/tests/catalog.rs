@@ -6,8 +6,8 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 use gatewayz_cache_core::{InvalidationGraph, Node, Time};
 use gatewayz_cache_redis::{RedisConfig, RedisTier};
 use gatewayz_catalog::{
-    Catalog, CatalogStore as _, Extras, Filter, Gateway, Memory, Outcome, Query, Slug, Sync, SyncOptions, SyncReport,
-    UniqueQuery, WriteMode, enrich::ManualPrices, keyspaces,
+    CacheOptions, Catalog, CatalogStore as _, Extras, Filter, Gateway, Outcome, Query, Slug, Sync, SyncOptions,
+    SyncReport, UniqueQuery, WriteMode, enrich::ManualPrices, keyspaces,
 };
 use gatewayz_providers::{Client, ClientConfig, EgressPolicy, HttpLists, Registry, Settings, import};
 use gatewayz_store::{Store, StoreConfig};
@@ -87,7 +87,7 @@ impl World {
             Arc::new(store),
             directory,
             ManualPrices::builtin(),
-            Memory::default(),
+            CacheOptions::default(),
         )
         .unwrap();
         let sync = Sync::new(catalog.clone(), Arc::new(http.clone()));
@@ -245,7 +245,7 @@ async fn empty(folder: &tempfile::TempDir) -> Catalog<Store> {
         Arc::new(store),
         directory,
         ManualPrices::builtin(),
-        Memory::default(),
+        CacheOptions::default(),
     )
     .unwrap()
 }
@@ -331,7 +331,7 @@ async fn another_node_takes_it_from_redis(world: &World, redis: &RedisServer, ur
     let store = Store::open(StoreConfig::from_url(url).unwrap()).await.unwrap();
     let directory = Arc::clone(world.catalog.directory());
     let manual = ManualPrices::builtin();
-    let other = Catalog::new(&node, Arc::new(store), directory, manual, Memory::default()).unwrap();
+    let other = Catalog::new(&node, Arc::new(store), directory, manual, CacheOptions::default()).unwrap();
     let here = world.catalog.snapshot().await.unwrap();
     let there = other.snapshot().await.unwrap();
     assert_eq!((there.epoch(), there.len()), (here.epoch(), here.len()));
@@ -375,7 +375,7 @@ async fn readers_outlive_postgres_and_redis() {
         Arc::new(store),
         directory,
         ManualPrices::builtin(),
-        Memory::default(),
+        CacheOptions::default(),
     )
     .unwrap();
     let mut seed = gatewayz_providers::seed::builtin().unwrap();

@@ -2,12 +2,12 @@
 
 mod lists;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatewayz_cache_core::{InvalidKeyspace, InvalidationGraph, Node, Propagation, UnknownSubject};
 use gatewayz_cache_redis::RedisTier;
 use gatewayz_catalog::{
-    Catalog, Memory, Schedule, ScheduledSync, StoreError, Sync, SyncOptions, SyncReport, WriteMode,
+    CacheOptions, Catalog, Schedule, ScheduledSync, StoreError, Sync, SyncOptions, SyncReport, WriteMode,
     enrich::ManualPrices, keyspaces,
 };
 use gatewayz_providers::{Client, ClientConfig, EgressPolicy, InvalidClient, ModelzTokens, seed};
@@ -73,7 +73,7 @@ impl Engine {
         let tier = config
             .redis
             .clone()
-            .filter(|redis| redis.enabled)
+            .filter(|redis| redis.enabled && config.cache.enabled)
             .map(RedisTier::new)
             .transpose()?;
         let mut node = Node::builder().graph(keyspaces::declare(InvalidationGraph::new()));
@@ -90,10 +90,8 @@ impl Engine {
         let client = Client::new(&client)?;
         let lists = Arc::new(Lists::new(&node, config, client.clone())?);
         let directory = Arc::new(config.providers.registry.directory().clone());
-        let mut memory = Memory::default();
-        memory.snapshots = config.cache.snapshot_memory;
-        memory.pages = config.cache.page_memory;
-        let catalog = Catalog::new(&node, Arc::clone(&store), directory, ManualPrices::builtin(), memory)?;
+        let manual = ManualPrices::builtin();
+        let catalog = Catalog::new(&node, Arc::clone(&store), directory, manual, cache_options(config))?;
         let sync = Sync::new(catalog.clone(), Arc::clone(&lists));
         let schedule = ScheduledSync::new(&catalog, sync.clone(), sync_options(config), schedule(config))?;
         let modelz = ModelzTokens::new(&node, client, node.time().clone())?;
@@ -161,6 +159,18 @@ impl Engine {
 pub(crate) fn sync_options(config: &Config) -> SyncOptions {
     let mut options = SyncOptions::default();
     options.skip.clone_from(&config.sync.skip);
+    options
+}
+
+/// Without a cache, the last good catalogue is still there for when the database is not.
+const UNCACHED: Duration = Duration::from_secs(1);
+
+fn cache_options(config: &Config) -> CacheOptions {
+    let mut options = CacheOptions::default();
+    options.snapshots = config.cache.snapshot_memory;
+    options.pages = config.cache.page_memory;
+    options.full_ttl = config.cache.full_ttl;
+    options.longest_ttl = (!config.cache.enabled).then_some(UNCACHED);
     options
 }
 

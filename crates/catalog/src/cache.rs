@@ -10,9 +10,11 @@ mod metrics;
 mod rendered;
 mod surface;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use gatewayz_cache_core::{Cache, Capacity, InvalidKeyspace, LoadError, Loaded, Lookup, Node, Pace, loader_fn};
+use gatewayz_cache_core::{
+    Cache, Capacity, InvalidKeyspace, Keyspace, LoadError, Loaded, Lookup, Node, Pace, loader_fn,
+};
 use thiserror::Error;
 
 pub(crate) use self::load::WriteGate;
@@ -32,25 +34,45 @@ use crate::{
     unique::UniqueQuery,
 };
 
-/// How much memory the caches may take.
+/// How much memory the caches may take, and how long they keep things.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Memory {
-    /// Of snapshots: the present one, and the next while it is being read.
+pub struct CacheOptions {
+    /// The memory of snapshots, in bytes: the present one, and the next while it is being read.
     pub snapshots: u64,
-    /// Of rendered pages.
+    /// That of rendered pages.
     pub pages: u64,
-    /// Of everything else, each.
+    /// That of everything else, each.
     pub others: u64,
+    /// How long the whole catalogue is fresh; `None`: as [`keyspaces::FULL`] says.
+    pub full_ttl: Option<Duration>,
+    /// The longest that anything is fresh, whatever its keyspace says.
+    pub longest_ttl: Option<Duration>,
 }
 
-impl Default for Memory {
+impl Default for CacheOptions {
     fn default() -> Self {
         Self {
             snapshots: 256 << 20,
             pages: 64 << 20,
             others: 8 << 20,
+            full_ttl: None,
+            longest_ttl: None,
         }
+    }
+}
+
+impl CacheOptions {
+    /// A keyspace with the times of these options.
+    fn applied(&self, mut keyspace: Keyspace) -> Keyspace {
+        if keyspace.name == keyspaces::FULL.name {
+            keyspace.policy.ttl = self.full_ttl.unwrap_or(keyspace.policy.ttl);
+        }
+        if let Some(longest) = self.longest_ttl {
+            keyspace.policy.ttl = keyspace.policy.ttl.min(longest);
+            keyspace.policy.negative = keyspace.policy.negative.map(|ttl| ttl.min(longest));
+        }
+        keyspace
     }
 }
 
@@ -126,23 +148,23 @@ impl<S: CatalogStore> Catalog<S> {
         store: Arc<S>,
         directory: Arc<Directory>,
         manual: ManualPrices,
-        memory: Memory,
+        options: CacheOptions,
     ) -> Result<Self, InvalidKeyspace> {
-        let others = Capacity::bytes(memory.others).with_largest(memory.others / 2);
+        let others = Capacity::bytes(options.others).with_largest(options.others / 2);
         let rendered = |keyspace| {
-            node.local_cache::<Rendered>(keyspace)
+            node.local_cache::<Rendered>(options.applied(keyspace))
                 .codec(RenderedCodec)
                 .capacity(others)
                 .weigh(Rendered::weight)
         };
-        let snapshots = Capacity::bytes(memory.snapshots)
+        let snapshots = Capacity::bytes(options.snapshots)
             .with_entries(2)
-            .with_largest(memory.snapshots / 2);
+            .with_largest(options.snapshots / 2);
         let gate = WriteGate::new(node)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 full: node
-                    .local_cache(keyspaces::FULL)
+                    .local_cache(options.applied(keyspaces::FULL))
                     .codec(SnapshotCodec::new(Arc::clone(&directory)))
                     .capacity(snapshots)
                     .weigh(Snapshot::weight)
@@ -153,14 +175,14 @@ impl<S: CatalogStore> Catalog<S> {
                 model: rendered(keyspaces::MODEL).build()?,
                 pricing: rendered(keyspaces::PRICING).build()?,
                 unique: rendered(keyspaces::UNIQUE).build()?,
-                stats: node.cache(keyspaces::STATS).capacity(others).build()?,
+                stats: node.cache(options.applied(keyspaces::STATS)).capacity(others).build()?,
                 pages: node
-                    .local_cache(keyspaces::PAGES)
+                    .local_cache(options.applied(keyspaces::PAGES))
                     .codec(PageCodec)
                     .capacity(
-                        Capacity::bytes(memory.pages)
+                        Capacity::bytes(options.pages)
                             .with_entries(4096)
-                            .with_largest(memory.pages / 2),
+                            .with_largest(options.pages / 2),
                     )
                     .weigh(Page::weight)
                     .build()?,
@@ -322,5 +344,27 @@ impl<S: CatalogStore> Catalog<S> {
             self.inner.metrics.tell(&snapshot);
         }
         self.inner.metadata.write().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{CacheOptions, keyspaces};
+
+    #[test]
+    fn options_shorten_what_they_name() {
+        let mut options = CacheOptions::default();
+        assert_eq!(options.applied(keyspaces::FULL), keyspaces::FULL);
+        options.full_ttl = Some(Duration::from_secs(60));
+        assert_eq!(options.applied(keyspaces::FULL).policy.ttl, Duration::from_secs(60));
+        assert_eq!(options.applied(keyspaces::UNIQUE), keyspaces::UNIQUE);
+        options.longest_ttl = Some(Duration::from_secs(1));
+        for keyspace in [keyspaces::FULL, keyspaces::MODEL, keyspaces::PAGES] {
+            let applied = options.applied(keyspace).policy;
+            assert_eq!(applied.ttl, Duration::from_secs(1));
+            assert!(applied.negative.is_none_or(|ttl| ttl <= Duration::from_secs(1)));
+        }
     }
 }

@@ -24,7 +24,7 @@ mod sync;
 mod unique;
 
 pub use self::{
-    cache::{Catalog, CatalogError, CatalogStats, Invalidated, Memory, PageMetadata, Rendered},
+    cache::{CacheOptions, Catalog, CatalogError, CatalogStats, Invalidated, PageMetadata, Rendered},
     compare::{BatchComparison, Comparison, Criterion},
     listing::{Abilities, InvalidModelId, Listing, ListingDigest, ModelId},
     modality::{Modalities, Modality},

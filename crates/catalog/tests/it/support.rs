@@ -11,9 +11,9 @@ use std::{
 
 use gatewayz_cache_core::{InvalidationGraph, Node, UnixMillis};
 use gatewayz_catalog::{
-    Catalog, CatalogStore, Changes, Directory, FetchedList, Filter, Gateway, ListError, ListSource, Listing, Memory,
-    ModelHealth, ModelId, Page, Pricing, Priority, Provider, Query, Quote, RowFilter, RowKey, Slug, StoreError,
-    StoredModel, WriteMode, enrich::ManualPrices, keyspaces,
+    CacheOptions, Catalog, CatalogStore, Changes, Directory, FetchedList, Filter, Gateway, ListError, ListSource,
+    Listing, ModelHealth, ModelId, Page, Pricing, Priority, Provider, Query, Quote, RowFilter, RowKey, Slug,
+    StoreError, StoredModel, WriteMode, enrich::ManualPrices, keyspaces,
 };
 use gatewayz_testkit::FakeCluster;
 use serde_json::Value;
@@ -324,7 +324,7 @@ pub(crate) fn alone() -> Node {
 
 pub(crate) fn catalog(node: &Node, store: &Arc<MemoryStore>) -> Catalog<MemoryStore> {
     let manual = ManualPrices::default();
-    Catalog::new(node, Arc::clone(store), directory(), manual, Memory::default()).unwrap()
+    Catalog::new(node, Arc::clone(store), directory(), manual, CacheOptions::default()).unwrap()
 }
 
 /// The first hundred models of a gateway, or of `all`.
