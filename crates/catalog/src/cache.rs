@@ -356,10 +356,13 @@ mod tests {
     #[test]
     fn options_shorten_what_they_name() {
         let mut options = CacheOptions::default();
-        assert_eq!(options.applied(keyspaces::FULL), keyspaces::FULL);
+        assert_eq!(options.applied(keyspaces::FULL).policy.ttl, keyspaces::FULL.policy.ttl);
         options.full_ttl = Some(Duration::from_secs(60));
         assert_eq!(options.applied(keyspaces::FULL).policy.ttl, Duration::from_secs(60));
-        assert_eq!(options.applied(keyspaces::UNIQUE), keyspaces::UNIQUE);
+        assert_eq!(
+            options.applied(keyspaces::UNIQUE).policy.ttl,
+            keyspaces::UNIQUE.policy.ttl
+        );
         options.longest_ttl = Some(Duration::from_secs(1));
         for keyspace in [keyspaces::FULL, keyspaces::MODEL, keyspaces::PAGES] {
             let applied = options.applied(keyspace).policy;
