@@ -142,12 +142,14 @@ where
             }
             changed = stage.changed() => {
                 let at = *stage.borrow_and_update();
-                // The server's end without a word: nobody waits for this connection any more.
-                if changed.is_err() || at == Stage::Closing {
+                if changed.is_err() {
+                    // The server's time to end is over.
+                    return;
+                }
+                // HTTP/2 has a word for it; with HTTP/1, whoever sends a request learns from its answer that it was
+                // the last, and a connection without one is closed a little later.
+                if at == Stage::Closing || watch.is_multiplexed() {
                     connection.as_mut().graceful_shutdown();
-                    if changed.is_err() {
-                        return;
-                    }
                 }
             }
         }

@@ -239,3 +239,76 @@ fn whole(text: &str) -> Option<u64> {
         .all(|byte| byte.is_ascii_digit())
         .then(|| text.parse().ok())?
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{Code, Kind, Params, Problem};
+    use crate::http::Route;
+
+    fn route() -> &'static Route {
+        let all = crate::routes::all();
+        all.into_iter().find(|route| route.name == "listModels").unwrap()
+    }
+
+    #[track_caller]
+    fn refused(query: &str, parameter: &str) {
+        let problem: Problem = Params::read(route(), &[], query).unwrap_err();
+        assert_eq!(problem.code(), Code::InvalidParameter, "{query}");
+        assert!(problem.message().contains(&format!("`{parameter}`")), "{query}: {}", problem.message());
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        refused("limit=0", "limit");
+        refused("limit=10001", "limit");
+        refused("limit=-1", "limit");
+        refused("limit=+1", "limit");
+        refused("limit=1e3", "limit");
+        refused("limit=99999999999999999999", "limit");
+        refused("offset=x", "offset");
+        refused("is_private=maybe", "is_private");
+        refused("limit=1&limit=1", "limit");
+        refused("gateway=%ff", "gateway");
+        refused("provider=a%00b", "provider");
+    }
+
+    #[test]
+    fn values_are_decoded_and_others_left_alone() {
+        let params = Params::read(route(), &[], "provider=meta%20llama+3&limit=7&utm_source=x&&offset=").unwrap();
+        assert_eq!(params.text("provider"), Some("meta llama 3"));
+        assert_eq!(params.number("limit"), Some(7));
+        assert_eq!(params.whole("offset"), None);
+        assert!(!params.flag("unique_models"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_query_breaks_anything(query in ".{0,200}") {
+            for route in crate::routes::all() {
+                if let Err(problem) = Params::read(route, &[], &query) {
+                    prop_assert!(problem.code().status().is_client_error());
+                }
+            }
+        }
+
+        #[test]
+        fn whole_numbers_are_read_as_they_are_written(number in 1_u64..=10_000) {
+            let query = format!("limit={number}");
+            prop_assert_eq!(Params::read(route(), &[], &query).unwrap().whole("limit"), Some(number));
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_that_is_taken() {
+        for route in crate::routes::all() {
+            for param in route.params {
+                if let Some(default) = param.default {
+                    assert!(param.check(default).is_ok(), "{}: {}", route.name, param.name);
+                }
+                assert!(!matches!(param.kind, Kind::Word([])), "{}: {}", route.name, param.name);
+            }
+        }
+    }
+}

@@ -277,3 +277,76 @@ impl NotFound<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, Uri};
+
+    use super::{NotFound, Router, Verb, distance};
+
+    fn router() -> Router {
+        Router::new(crate::routes::all()).unwrap()
+    }
+
+    #[test]
+    fn every_path_of_every_route_leads_to_it() {
+        let router = router();
+        for route in router.routes() {
+            for path in route.paths {
+                let path: String = path
+                    .split('/')
+                    .map(|part| if part.starts_with('{') { "some-%41" } else { part })
+                    .collect::<Vec<_>>()
+                    .join("/");
+                let method = Method::from_bytes(route.verb.as_str().as_bytes()).unwrap();
+                let found = router.find(&method, &path).unwrap();
+                assert_eq!(found.route.paths.len(), route.paths.len(), "{path}");
+                assert_eq!(found.route.verb, route.verb, "{path}");
+                assert!(found.segments.iter().all(|(_, value)| value == "some-A"), "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_routes_and_their_parameters_are_unique() {
+        let mut names: Vec<&str> = router().routes().iter().map(|route| route.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for route in router().routes() {
+            assert!(route.params.len() <= 24, "{}", route.name);
+            let mut params: Vec<&str> = route.params.iter().map(|param| param.name).collect();
+            params.sort_unstable();
+            params.dedup();
+            assert_eq!(params.len(), route.params.len(), "{}", route.name);
+        }
+    }
+
+    #[test]
+    fn another_method_is_told_which_there_are() {
+        let router = router();
+        match router.find(&Method::DELETE, "/health") {
+            Err(NotFound::Method(allow)) => assert_eq!(allow, "GET, HEAD, OPTIONS"),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(router.find(&Method::HEAD, "/health").unwrap().route.verb, Verb::Get);
+        assert_eq!(router.find(&Method::GET, "/health/").unwrap().route.name, "health");
+        assert!(matches!(router.find(&Method::GET, "/nowhere"), Err(NotFound::Path)));
+    }
+
+    #[test]
+    fn a_path_that_is_nearly_one_is_told_which() {
+        assert_eq!(router().nearest("/v1/model").first().map(String::as_str), Some("/v1/models"));
+        assert!(router().nearest("/something/else/altogether").is_empty());
+        let long: Uri = format!("/{}", "x".repeat(60_000)).parse().unwrap();
+        assert!(router().nearest(long.path()).is_empty());
+    }
+
+    #[test]
+    fn distances() {
+        assert_eq!(distance("kitten", "sitting"), 3);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("same", "same"), 0);
+    }
+}

@@ -78,17 +78,8 @@ impl Watch {
         }
     }
 
-    /// Whether no request is open.
-    pub(super) fn is_idle(&self) -> bool {
-        self.open.load(Ordering::Relaxed) == 0
-    }
-
-    /// Whether a request has begun to come in.
-    pub(super) fn is_reading(&self) -> bool {
-        self.phase.load(Ordering::Relaxed) == HEAD
-    }
-
-    fn is_multiplexed(&self) -> bool {
+    /// Whether it speaks HTTP/2.
+    pub(super) fn is_multiplexed(&self) -> bool {
         self.multiplexed.load(Ordering::Relaxed)
     }
 
