@@ -14,6 +14,7 @@ mod show;
 mod sources;
 mod table;
 mod value;
+mod values;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
 
@@ -25,7 +26,7 @@ use gatewayz_store::StoreConfig;
 #[cfg_attr(not(test), expect(unused_imports, reason = "the command line uses them"))]
 pub(crate) use self::{
     changes::Changes,
-    error::{ConfigError, Fault, Invalid, Problem},
+    error::{ConfigError, Fault, Problem},
     origin::Origin,
     reference::reference,
     schema::schema,
@@ -33,7 +34,7 @@ pub(crate) use self::{
     sources::{FileText, Sources},
 };
 
-use self::{load::Values, providers::Facts};
+use self::{providers::Facts, values::Values};
 
 /// A configuration, and what there is to say about it.
 #[derive(Clone, Debug)]
@@ -226,3 +227,6 @@ pub(crate) enum LogFormat {
     /// One JSON object per line.
     Json,
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,9 +170,6 @@ impl Kind {
             (Self::Bytes(..), DeValue::Integer(_) | DeValue::Float(_)) => {
                 Err(Invalid::new("is a number without its unit", SIZE_HINT))
             }
-            (Self::Bytes(..), DeValue::String(text)) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                Err(Invalid::new("is a number without its unit", SIZE_HINT))
-            }
             (Self::Count(..) | Self::Bool | Self::Switch | Self::List, other) => {
                 let (expected, hint) = self.form();
                 Err(wrong_type(other, expected, hint))
@@ -337,7 +334,7 @@ fn duration(text: &str, plain: Plain, least: u64, most: u64) -> Result<Duration,
 }
 
 fn bytes(text: &str, least: u64, most: u64) -> Result<u64, Invalid> {
-    let bytes = amount(text, Some("B"), SIZES).ok_or_else(|| {
+    let bytes = amount(text, None, SIZES).ok_or_else(|| {
         Invalid::new(
             format!("is {}, which is no size in whole bytes", quoted(text)),
             SIZE_HINT,
@@ -365,7 +362,7 @@ fn amount(text: &str, plain: Option<&str>, units: &[(&str, u64)]) -> Option<u64>
     let (_, factor) = units.iter().find(|(name, _)| *name == unit)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let fraction = fraction.trim_end_matches('0');
-    if whole.is_empty() || whole.len() > 18 || fraction.len() > 9 || fraction.contains('.') || number.ends_with('.') {
+    if whole.is_empty() || whole.len() > 20 || fraction.len() > 9 || fraction.contains('.') || number.ends_with('.') {
         return None;
     }
     let shift = 10_u128.pow(u32::try_from(fraction.len()).ok()?);
@@ -376,7 +373,7 @@ fn amount(text: &str, plain: Option<&str>, units: &[(&str, u64)]) -> Option<u64>
 
 /// In the greatest unit in which it is a whole number.
 pub(super) fn show_duration(time: Duration) -> String {
-    // What is read has at most eighteen digits of days; what is shown here was read.
+    // What was read fits.
     in_units(u64::try_from(time.as_millis()).unwrap_or(u64::MAX), DURATIONS, "0s")
 }
 
@@ -400,7 +397,8 @@ pub(super) fn show_url(text: &str) -> String {
     /// Parameters that are no secrets.
     const PLAIN: &[&str] = &["db", "node", "sentinelServiceName", "sslmode", "sslrootcert"];
     if text.starts_with("sqlite:") || !text.contains("://") {
-        return text.to_owned();
+        // A path, or a URL whose beginning is a setting.
+        return text.split('?').next().unwrap_or_default().to_owned();
     }
     let Ok(mut url) = Url::parse(text) else {
         return SET.to_owned();
