@@ -2,8 +2,10 @@
 //!
 //! Every value has its unit in its type. Nothing below the binary reads the environment.
 
+mod adapters;
 mod changes;
 mod checks;
+mod entry;
 mod error;
 mod load;
 mod origin;
