@@ -139,8 +139,8 @@ impl Entry<'_> {
                 return "is no slug: 1 to 64 lower-case letters, digits and inner `-`".to_owned();
             }
             InvalidRegistry::UnknownProvider { nearest, .. } => {
-                let meant = nearest.as_ref().map(|slug| format!("; did you mean `{slug}`?"));
-                return format!("is no provider{}; a new one needs a `name`", meant.unwrap_or_default());
+                let meant = nearest.as_ref().map(|slug| format!("did you mean `{slug}`? "));
+                return format!("is no provider; {}a new one needs a `name`", meant.unwrap_or_default());
             }
             InvalidRegistry::Names(names) => names.to_string(),
             other => other.to_string(),
@@ -155,7 +155,8 @@ impl Entry<'_> {
             let escaped = text.escape_debug().to_string();
             message.replace(text, "***").replace(&escaped, "***")
         });
-        message.split_whitespace().collect::<Vec<_>>().join(" ")
+        let message: Vec<&str> = message.split_whitespace().collect();
+        format!("is wrong: {}; docs/providers.md has all fields", message.join(" "))
     }
 
     /// Where the field stands that a message names between backticks.

@@ -17,7 +17,12 @@ pub(crate) struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) const fn new(problems: Vec<Problem>) -> Self {
+    /// Those of the file come first, in its order.
+    pub(super) fn new(mut problems: Vec<Problem>) -> Self {
+        problems.sort_by_key(|problem| match &problem.origin {
+            Origin::File { line, .. } => (false, *line),
+            Origin::Default | Origin::Variable(_) | Origin::Flag => (true, None),
+        });
         Self { problems }
     }
 
@@ -103,7 +108,7 @@ pub(crate) enum Fault {
     #[error("is no TOML: {0}; text stands in quotes, and every key once")]
     Syntax(String),
     /// A provider cannot be what the file makes of it.
-    #[error("{0}; docs/providers.md has all fields")]
+    #[error("{0}")]
     Provider(String),
     /// A file cannot be read.
     #[error("cannot be read: {0}; name another file, or make it readable")]

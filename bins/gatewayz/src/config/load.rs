@@ -288,7 +288,7 @@ impl Found {
                 // It says both in one sentence and never quotes the URL.
                 let text = error.to_string();
                 let (what, instead) = text.split_once("; ").unwrap_or((&text, "write another URL"));
-                Err(Invalid::new(format!("cannot be used: {what}"), instead))
+                Err(Invalid::new(what.trim_start_matches("the database URL "), instead))
             }
         };
         match store {

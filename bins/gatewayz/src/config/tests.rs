@@ -449,6 +449,10 @@ fn all_problems_are_reported_at_once() {
         assert!(text.contains(word), "{word} is not in: {text}");
     }
     assert_eq!(error.problems().len(), 12, "{text}");
+    let places: Vec<usize> = (2..=11)
+        .filter_map(|line| text.find(&format!("gatewayz.toml:{line}:")))
+        .collect();
+    assert!(places.is_sorted() && places.len() == 7, "{text}");
     let unknown = |problem: &&Problem| matches!(problem.fault, Fault::Unknown { .. });
     assert_eq!(error.problems().iter().filter(unknown).count(), 4, "{text}");
 }
