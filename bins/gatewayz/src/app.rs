@@ -82,8 +82,9 @@ impl App {
         self.config.load()
     }
 
-    /// Takes another configuration: what of it can be taken without starting anew.
-    pub(crate) fn reconfigure(&self, config: Config) {
+    /// Takes what can be taken of another configuration without starting anew.
+    pub(crate) fn reconfigure(&self, new: &Config) {
+        let config = self.config.load().taking(new);
         let keys = AdminKeys::new(config.admin.key.as_ref(), config.admin.key_secret.as_ref());
         self.admin_keys.store(Arc::new(keys));
         self.lists.replace(&config);

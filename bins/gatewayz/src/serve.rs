@@ -57,6 +57,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     /// Where administration is served, if elsewhere.
     pub(crate) admin_address: Option<SocketAddr>,
+    /// The configuration that was read last.
+    read: Config,
     tls: Option<TlsAcceptor>,
     serving: Draining,
     jobs: tokio::task::JoinSet<()>,
@@ -88,7 +90,7 @@ impl Server {
         let address = bound.first().map_or(config.server.listen, |bound| bound.address);
         let admin_address = bound.get(1).map(|bound| bound.address);
         let engine = Engine::open(&config).await?;
-        let app = App::new(config, engine, recorder).map_err(ServeFailed::Routes)?;
+        let app = App::new(config.clone(), engine, recorder).map_err(ServeFailed::Routes)?;
         let front = layers::stack(&app);
         let serving = serve(bound, &front, limits, &app.connections, tls.as_ref())?;
         let (stop, stopped) = watch::channel(false);
@@ -97,6 +99,7 @@ impl Server {
             app,
             address,
             admin_address,
+            read: config,
             tls,
             serving,
             jobs,
@@ -109,7 +112,7 @@ impl Server {
     /// # Errors
     ///
     /// [`ServeFailed::System`] where signals cannot be listened to.
-    pub(crate) async fn run(self, reload: impl Fn() -> Option<Config> + Send) -> Result<(), ServeFailed> {
+    pub(crate) async fn run(mut self, reload: impl Fn() -> Option<Config> + Send) -> Result<(), ServeFailed> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
@@ -128,14 +131,24 @@ impl Server {
         Ok(())
     }
 
-    /// Takes another configuration, as far as that is possible without starting anew.
-    fn reconfigure(&self, config: Config) {
+    /// Takes what can be taken of another configuration, and says what cannot.
+    fn reconfigure(&mut self, config: Config) {
+        let changes = self.read.changes(&config);
+        // Also where its path is the same: certificates are renewed in their place.
         if let (Some(tls), Some(files)) = (&self.tls, &config.server.tls)
             && let Err(error) = tls.replace(&files.certificate, &files.key)
         {
             tracing::error!(%error, "the certificate was not replaced");
         }
-        self.app.reconfigure(config);
+        self.app.reconfigure(&config);
+        self.read = config;
+        tracing::info!(applied = changes.applied.join(", "), "the configuration was read anew");
+        if !changes.needs_restart.is_empty() {
+            tracing::warn!(
+                settings = changes.needs_restart.join(", "),
+                "some changes are taken at the next start only"
+            );
+        }
     }
 
     /// Answers what is under way, and ends.

@@ -1,7 +1,7 @@
 //! What a running server takes of a configuration that was read again.
 
 use super::{
-    Config,
+    Config, LogConfig,
     table::{PROVIDER_KEYS, PROVIDER_REST, PROVIDERS_ENABLED, SETTINGS},
 };
 
@@ -37,6 +37,31 @@ impl Config {
             }
         }
         changes
+    }
+}
+
+impl Config {
+    /// This configuration with what may change of a new one while the gateway runs: see [`Config::changes`].
+    pub(crate) fn taking(&self, new: &Self) -> Self {
+        let mut next = self.clone();
+        next.admin.key.clone_from(&new.admin.key);
+        next.admin.key_secret.clone_from(&new.admin.key_secret);
+        next.server.cors_origins.clone_from(&new.server.cors_origins);
+        next.server.overhead_header = new.server.overhead_header;
+        next.server.body_timeout = new.server.body_timeout;
+        next.server.request_timeout = new.server.request_timeout;
+        next.server.drain_timeout = new.server.drain_timeout;
+        next.server.max_body_bytes = new.server.max_body_bytes;
+        if self.server.tls.is_some() && new.server.tls.is_some() {
+            next.server.tls.clone_from(&new.server.tls);
+        }
+        next.cache.unknown_gateway = new.cache.unknown_gateway;
+        next.log = LogConfig {
+            format: self.log.format,
+            filter: new.log.filter.clone(),
+        };
+        next.providers.settings.clone_from(&new.providers.settings);
+        next
     }
 }
 

@@ -595,6 +595,6 @@ pub(super) const PROVIDER_FIELDS: &[ProviderField] = &[
 /// What of the providers changes, as [`Changes`](super::Changes) names it, and whether a running server takes it.
 pub(super) const PROVIDER_KEYS: (&str, bool) = ("providers.*.api_key", true);
 /// The same for which providers are asked.
-pub(super) const PROVIDERS_ENABLED: (&str, bool) = ("providers.*.enabled", true);
+pub(super) const PROVIDERS_ENABLED: (&str, bool) = ("providers.*.enabled", false);
 /// The same for all other fields.
 pub(super) const PROVIDER_REST: (&str, bool) = ("providers.*", false);

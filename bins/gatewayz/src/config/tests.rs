@@ -900,7 +900,7 @@ fn a_running_server_takes_what_it_can() {
         &[],
         &["database.url"],
     );
-    check("", "[providers.groq]\nenabled = false", &["providers.*.enabled"], &[]);
+    check("", "[providers.groq]\nenabled = false", &[], &["providers.*.enabled"]);
     check("", "[providers.groq]\napi_key = \"k\"", &["providers.*.api_key"], &[]);
     check(
         "[providers.groq]\napi_key = \"k\"",

@@ -155,7 +155,10 @@ impl Draining {
         // The threads end when the sender is gone.
         drop(self.stage);
         for thread in self.threads {
-            #[expect(clippy::disallowed_methods, reason = "the thread is about to end: nothing keeps its runtime")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the thread is about to end: nothing keeps its runtime"
+            )]
             let ended = tokio::task::spawn_blocking(move || thread.join()).await;
             if !matches!(ended, Ok(Ok(()))) {
                 tracing::error!("a thread of the server ended with a panic");

@@ -256,7 +256,11 @@ mod tests {
     fn refused(query: &str, parameter: &str) {
         let problem: Problem = Params::read(route(), &[], query).unwrap_err();
         assert_eq!(problem.code(), Code::InvalidParameter, "{query}");
-        assert!(problem.message().contains(&format!("`{parameter}`")), "{query}: {}", problem.message());
+        assert!(
+            problem.message().contains(&format!("`{parameter}`")),
+            "{query}: {}",
+            problem.message()
+        );
     }
 
     #[test]

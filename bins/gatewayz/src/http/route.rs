@@ -337,7 +337,10 @@ mod tests {
 
     #[test]
     fn a_path_that_is_nearly_one_is_told_which() {
-        assert_eq!(router().nearest("/v1/model").first().map(String::as_str), Some("/v1/models"));
+        assert_eq!(
+            router().nearest("/v1/model").first().map(String::as_str),
+            Some("/v1/models")
+        );
         assert!(router().nearest("/something/else/altogether").is_empty());
         let long: Uri = format!("/{}", "x".repeat(60_000)).parse().unwrap();
         assert!(router().nearest(long.path()).is_empty());
