@@ -34,6 +34,9 @@ pub(crate) struct App {
     pub(crate) connections: Connections,
     /// What was recorded.
     pub(crate) recorder: Recorder,
+    /// Where traces go, if anywhere.
+    #[cfg(feature = "traces")]
+    pub(crate) traces: Option<crate::telemetry::Traces>,
     /// What is done without being asked.
     pub(crate) jobs: Jobs,
     /// Where what waits runs.
@@ -57,7 +60,7 @@ impl App {
     ///
     /// # Errors
     ///
-    /// Says which two routes there are for one path.
+    /// Says which two routes there are for one path, or what is wrong with the collector of traces.
     pub(crate) fn new(config: Config, engine: Engine, recorder: Recorder) -> Result<Arc<Self>, String> {
         let router = Router::new(crate::routes::all())?;
         let keys = AdminKeys::new(config.admin.key.as_ref(), config.admin.key_secret.as_ref());
@@ -68,6 +71,8 @@ impl App {
             gate: Arc::new(Gate::new(config.server.concurrency)),
             connections: Connections::default(),
             recorder,
+            #[cfg(feature = "traces")]
+            traces: crate::telemetry::Traces::start(&config.traces)?,
             jobs: Jobs::default(),
             background: tokio::runtime::Handle::current(),
             started: engine.node.time().wall(),

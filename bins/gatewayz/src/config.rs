@@ -18,7 +18,7 @@ mod table;
 mod value;
 mod values;
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use gatewayz_cache_redis::RedisConfig;
 use gatewayz_catalog::Slug;
@@ -71,6 +71,8 @@ pub(crate) struct Config {
     pub(crate) log: LogConfig,
     /// Whether `/metrics` answers.
     pub(crate) metrics: bool,
+    /// Where traces go.
+    pub(crate) traces: TracesConfig,
     /// All settings as they were read: what is compared with the next configuration, and shown.
     values: Values,
     /// The same for providers.
@@ -210,6 +212,17 @@ impl fmt::Debug for ProvidersConfig {
             .field("private_hosts", &self.private_hosts)
             .finish()
     }
+}
+
+/// Where traces of requests go.
+#[derive(Clone, Debug)]
+pub(crate) struct TracesConfig {
+    /// The collector; `None`: nowhere.
+    pub(crate) endpoint: Option<String>,
+    /// The name of this service.
+    pub(crate) service: Arc<str>,
+    /// Of how many requests one is traced that nobody asked for.
+    pub(crate) one_in: u64,
 }
 
 /// What is logged, and how.

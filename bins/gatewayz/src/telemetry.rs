@@ -3,7 +3,11 @@
 mod log;
 mod recorder;
 mod requests;
+#[cfg(feature = "traces")]
+mod traces;
 
+#[cfg(feature = "traces")]
+pub(crate) use self::traces::{Context, Span, Traces};
 pub(crate) use self::{
     log::{InvalidLog, LogHandle, start_log},
     recorder::{Recorder, install_recorder},

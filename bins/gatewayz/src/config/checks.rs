@@ -8,6 +8,7 @@ use url::{Origin as WebOrigin, Url};
 use super::{
     error::{Fault, Invalid, quoted},
     load::Found,
+    origin::Origin,
     table::WEAK_KEY,
 };
 
@@ -17,6 +18,7 @@ impl Found {
         self.listeners();
         self.tls();
         self.refreshing();
+        self.traces();
         self.texts();
         self.origins_of_pages();
     }
@@ -111,6 +113,38 @@ impl Found {
                 "write a level, or levels by target, as in `info,gatewayz_catalog=debug`",
             );
             self.problem("log.filter", Fault::Invalid(invalid));
+        }
+    }
+
+    fn traces(&mut self) {
+        let Some(endpoint) = self.values.url("traces.endpoint") else {
+            return;
+        };
+        let usable = Url::parse(endpoint.expose())
+            .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some());
+        if !usable {
+            let invalid = Invalid::new(
+                "is no address of a collector",
+                "write one such as `http://127.0.0.1:4318`",
+            );
+            self.problem("traces.endpoint", Fault::Invalid(invalid));
+        }
+        if cfg!(feature = "traces") {
+            return;
+        }
+        // The variable is one of the platform's, for all programs; the file is meant for this one.
+        let place = self.origin("traces.endpoint");
+        if matches!(place, Origin::Variable(_)) {
+            let place = place.place();
+            self.warnings.push(format!(
+                "{place}: this gateway was built without the feature `traces`: none are sent"
+            ));
+        } else {
+            let invalid = Invalid::new(
+                "needs the feature `traces`",
+                "build with `--features traces`, or leave it out",
+            );
+            self.problem("traces.endpoint", Fault::Invalid(invalid));
         }
     }
 

@@ -8,7 +8,8 @@ use gatewayz_store::StoreConfig;
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    AdminConfig, CacheConfig, Config, ConfigError, Loaded, LogConfig, LogFormat, Sources, SyncConfig, UnknownGateway,
+    AdminConfig, CacheConfig, Config, ConfigError, Loaded, LogConfig, LogFormat, Sources, SyncConfig, TracesConfig,
+    UnknownGateway,
     error::{Fault, Invalid, Problem, nearest},
     origin::{Origin, line_at},
     providers::{Providers, Reader, Tables},
@@ -404,6 +405,11 @@ impl Found {
                 filter: v.text("log.filter"),
             },
             metrics: v.bool("metrics.enabled"),
+            traces: TracesConfig {
+                endpoint: v.url("traces.endpoint").map(|url| url.expose().to_owned()),
+                service: v.text("traces.service").into(),
+                one_in: v.count("traces.one_in"),
+            },
             values: self.values,
             facts: providers.facts,
         };

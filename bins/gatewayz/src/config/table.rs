@@ -77,6 +77,7 @@ pub(super) const SECTIONS: &[(&str, &str)] = &[
     ("sync", "When lists of models are fetched."),
     ("log", "What is logged, and how."),
     ("metrics", "What is measured."),
+    ("traces", "Where traces of requests go."),
 ];
 
 /// Variables that belong to the command line.
@@ -522,6 +523,28 @@ pub(super) const SETTINGS: &[Setting] = &[
         Bool,
         Is("true"),
         "Whether `/metrics` answers.",
+    ),
+    setting(
+        "traces.endpoint",
+        &[("OTEL_EXPORTER_OTLP_ENDPOINT", No)],
+        Url,
+        Unset,
+        "The collector of OpenTelemetry that takes traces over HTTP, such as `http://127.0.0.1:4318`. Needs a build with \
+         the feature `traces`.",
+    ),
+    setting(
+        "traces.service",
+        &[("OTEL_SERVICE_NAME", No)],
+        Text,
+        Is("gatewayz"),
+        "The name of this service in traces.",
+    ),
+    setting(
+        "traces.one_in",
+        &[],
+        Count(1, 1_000_000),
+        Is("100"),
+        "Of so many requests one is traced, beside those whose caller asks for it.",
     ),
 ];
 

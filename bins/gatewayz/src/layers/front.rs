@@ -96,6 +96,8 @@ struct Asked {
     id: RequestId,
     is_head: bool,
     shows_overhead: bool,
+    #[cfg(feature = "traces")]
+    traced: Option<(crate::telemetry::Traces, crate::telemetry::Context, &'static str)>,
 }
 
 impl Asked {
@@ -104,6 +106,17 @@ impl Asked {
         let status = response.status();
         self.metrics.count(status, took);
         self.id.echo(response.headers_mut());
+        #[cfg(feature = "traces")]
+        if let Some((traces, context, method)) = &self.traced {
+            traces.record(crate::telemetry::Span {
+                context: *context,
+                method,
+                route: self.metrics.endpoint(),
+                status,
+                request_id: self.id.to_string(),
+                took,
+            });
+        }
         if self.shows_overhead {
             let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
             response.headers_mut().insert(OVERHEAD, HeaderValue::from(micros));
@@ -177,6 +190,11 @@ where
             id: id.clone(),
             is_head: head.method == Method::HEAD,
             shows_overhead: self.app.config().server.overhead_header,
+            #[cfg(feature = "traces")]
+            traced: self.app.traces.as_ref().and_then(|traces| {
+                let context = traces.choose(&head.headers)?;
+                Some((traces.clone(), context, verb(&head.method)))
+            }),
         };
         let router = &self.app.router;
         let found = match guard(&head) {
@@ -217,6 +235,20 @@ where
             caller: Caller::Anonymous,
         };
         self.inner.call(call).map(move |response| asked.finish(response))
+    }
+}
+
+/// The word for a method: a closed set, for what is sent elsewhere.
+#[cfg(feature = "traces")]
+fn verb(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "_OTHER",
     }
 }
 

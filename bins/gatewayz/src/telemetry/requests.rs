@@ -36,6 +36,12 @@ impl RouteMetrics {
         }
     }
 
+    /// The route's usual path.
+    #[cfg(feature = "traces")]
+    pub(crate) const fn endpoint(&self) -> &'static str {
+        self.endpoint
+    }
+
     /// Counts an answer.
     pub(crate) fn count(&self, status: StatusCode, took: Duration) {
         let at = STATUSES.iter().position(|known| *known == status.as_u16());
