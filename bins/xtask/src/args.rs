@@ -1,5 +1,9 @@
 //! The command line.
 
+use std::path::PathBuf;
+
+use crate::http;
+
 /// What the caller asked for.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Task {
@@ -7,6 +11,7 @@ pub(crate) enum Task {
     Test { keep_going: bool, ci: bool },
     Tidy,
     Bench { quick: bool, filter: Option<String> },
+    HttpBench(http::Options),
     Soak { minutes: u64, rest: Vec<String> },
     Fuzz { seconds: u64 },
 }
@@ -20,7 +25,7 @@ commands:
   test    everything that must hold: tools, format, floors, lints, tests, docs, dependencies, examples
   ci      the same with the settings of CI
   tidy    only what needs no build: format, floors and the rules of the source tree (seconds)
-  bench   the criterion benches, and the bars of benches/bars.json
+  bench   the criterion benches, and the bars of benches/bars.json; with --http, the gateway beside its peers
   soak    a long run against a private Redis
   fuzz    every fuzz target for some seconds
 
@@ -49,7 +54,17 @@ usage: cargo xtask bench [--quick] [filter]
 
 Runs the criterion benches of gatewayz-benches, or those whose name matches the filter, prints the ratios that
 benches/bars.json declares, writes bench.json into the target directory, and fails where a bar is missed by
-more than noise explains. --quick measures for one second each instead of what the benches say.";
+more than noise explains. --quick measures for one second each instead of what the benches say.
+
+usage: cargo xtask bench --http [--quick] [--only ROW,ROW] [--write] [--soak-minutes N] [--json FILE]
+                                [--gateway FILE]
+
+Builds the gateway and measures it over HTTP on a made-up catalogue of 12,543 models, beside bare hyper, nginx and
+Varnish where they are found or can be installed, and holds it against benches/http_bars.json. A bar that could not
+be measured is a failure, like one that is missed. --write puts the tables into docs/performance.md, --json says where
+all figures go instead of http-bench.json in the target directory, --soak-minutes watches the memory under load for so
+long, --gateway measures a program that is built already.
+rows: page, page30k, list, start, memory, redis, idle";
 
 const SOAK_HELP: &str = "\
 usage: cargo xtask soak --minutes N [options of the soak]
@@ -128,6 +143,9 @@ fn parse_tidy(options: &[String]) -> Result<Task, String> {
 }
 
 fn parse_bench(options: &[String]) -> Result<Task, String> {
+    if options.iter().any(|option| option == "--http") {
+        return parse_http(options).map(Task::HttpBench);
+    }
     let (mut quick, mut filter) = (false, None);
     for option in options {
         match option.as_str() {
@@ -138,6 +156,40 @@ fn parse_bench(options: &[String]) -> Result<Task, String> {
         }
     }
     Ok(Task::Bench { quick, filter })
+}
+
+fn parse_http(given: &[String]) -> Result<http::Options, String> {
+    let mut options = http::Options::default();
+    let mut given = given.iter();
+    while let Some(option) = given.next() {
+        let mut value = || {
+            let value = given.next().filter(|value| !value.starts_with('-'));
+            value
+                .map(String::as_str)
+                .ok_or_else(|| format!("`{option}` needs a value"))
+        };
+        match option.as_str() {
+            "--http" => {}
+            "--quick" => options.quick = true,
+            "--write" => options.write = true,
+            "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
+            "--soak-minutes" => options.soak_minutes = whole_number(option, value().ok())?,
+            "--json" => options.json = Some(PathBuf::from(value()?)),
+            "--gateway" => options.gateway = Some(PathBuf::from(value()?)),
+            other => return Err(unknown("bench --http", other)),
+        }
+    }
+    if let Some(row) = options.only.iter().find(|row| !http::is_row(row)) {
+        return Err(format!("there is no row `{row}`: {}", http::rows()));
+    }
+    let has_memory = options.only.is_empty() || options.only.iter().any(|row| row == "memory");
+    if options.soak_minutes > 0 && !has_memory {
+        return Err("`--soak-minutes` needs the row `memory`".to_owned());
+    }
+    if options.write && !options.only.is_empty() {
+        return Err("`--write` needs all rows: without `--only`".to_owned());
+    }
+    Ok(options)
 }
 
 fn parse_soak(options: &[String]) -> Result<Task, String> {
@@ -187,6 +239,7 @@ fn unknown(command: &str, option: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{BENCH_HELP, HELP, Task, parse};
+    use crate::http::Options;
 
     #[track_caller]
     fn check(line: &str, expect: Result<Task, &str>) {
@@ -242,6 +295,36 @@ mod tests {
             }),
         );
         check("fuzz 30", Ok(Task::Fuzz { seconds: 30 }));
+    }
+
+    #[test]
+    fn the_bench_over_http_has_options_of_its_own() {
+        check("bench --http", Ok(Task::HttpBench(Options::default())));
+        let options = Options {
+            quick: true,
+            only: vec!["page".to_owned(), "memory".to_owned()],
+            soak_minutes: 10,
+            json: Some("out.json".into()),
+            ..Options::default()
+        };
+        check(
+            "bench --quick --http --only page,memory --soak-minutes 10 --json out.json",
+            Ok(Task::HttpBench(options)),
+        );
+        check("bench --http --fast", Err("`bench --http` does not know `--fast`"));
+        check("bench --http --json", Err("`--json` needs a value"));
+        check(
+            "bench --http --only page --write",
+            Err("`--write` needs all rows: without `--only`"),
+        );
+        check(
+            "bench --http --only page --soak-minutes 1",
+            Err("`--soak-minutes` needs the row `memory`"),
+        );
+        check(
+            "bench --http --only pages",
+            Err("there is no row `pages`: page, page30k, list, start, memory, redis, idle"),
+        );
     }
 
     #[test]

@@ -143,11 +143,13 @@ impl Median {
     }
 }
 
-fn at_most(value: Median, bar: f64) -> Verdict {
+/// Judges a value that may be at most the bar.
+pub(crate) fn at_most(value: Median, bar: f64) -> Verdict {
     judge(value.point <= bar, value.low <= bar)
 }
 
-fn at_least(value: Median, bar: f64) -> Verdict {
+/// Judges a value that must be at least the bar.
+pub(crate) fn at_least(value: Median, bar: f64) -> Verdict {
     judge(value.point >= bar, value.high >= bar)
 }
 

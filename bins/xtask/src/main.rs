@@ -8,6 +8,7 @@ mod bars;
 mod bench;
 mod examples;
 mod fuzz;
+mod http;
 mod layers;
 mod metadata;
 mod pipeline;
@@ -53,6 +54,7 @@ fn run(task: Task) -> Result<(), Failure> {
         Task::Test { keep_going, ci } => pipeline::run(&workspace, keep_going, ci),
         Task::Tidy => pipeline::tidy(&workspace),
         Task::Bench { quick, filter } => bench::run(&workspace, quick, filter.as_deref()),
+        Task::HttpBench(options) => http::run(&workspace, &options),
         Task::Soak { minutes, rest } => soak::run(&workspace, minutes, &rest),
         Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
     }

@@ -84,12 +84,17 @@ pub(crate) fn stop(child: &mut Child) {
 }
 
 /// Waits a moment between two looks at something outside this process.
+pub(crate) fn pause() {
+    pause_for(POLL);
+}
+
+/// Waits while something outside this process goes on.
 #[expect(
     clippy::disallowed_methods,
-    reason = "processes and ports outside are polled, always under a deadline"
+    reason = "processes and ports outside are polled under a deadline, and loads last as long as they are told to"
 )]
-pub(crate) fn pause() {
-    std::thread::sleep(POLL);
+pub(crate) fn pause_for(time: Duration) {
+    std::thread::sleep(time);
 }
 
 fn start(command: &mut Command) -> Result<Child, Failure> {

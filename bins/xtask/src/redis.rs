@@ -1,8 +1,8 @@
-//! A private Redis for the examples.
+//! A private Redis for the examples and for measurements.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -34,8 +34,8 @@ impl PrivateRedis {
         let server = tools::redis_server()?;
         for try_idx in 0..TRIES {
             let folder = std::env::temp_dir().join(format!("xtask-redis-{}-{try_idx}", std::process::id()));
-            let redis = Self::spawn(&server, folder).map_err(|error| Failure::new(format!("redis: {error}")))?;
-            if let Some(redis) = redis.wait() {
+            let mut redis = Self::spawn(&server, folder).map_err(|error| Failure::new(format!("redis: {error}")))?;
+            if redis.comes_up() {
                 return Ok(redis);
             }
         }
@@ -46,32 +46,51 @@ impl PrivateRedis {
         format!("redis://{}", self.address)
     }
 
-    fn spawn(server: &std::path::Path, folder: PathBuf) -> std::io::Result<Self> {
+    /// Kills the server: its clients see their connections reset, and then nobody at the port.
+    pub(crate) fn kill(&mut self) {
+        process::stop(&mut self.child);
+    }
+
+    /// Starts the server again on the same port, with nothing in it, and waits until it answers.
+    ///
+    /// # Errors
+    ///
+    /// Returns a failure when it does not come up.
+    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+        let server = tools::redis_server()?;
+        self.kill();
+        self.child = start_server(&server, &self.folder, self.address)
+            .map_err(|error| Failure::new(format!("redis: {error}")))?;
+        if self.comes_up() {
+            Ok(())
+        } else {
+            Err(Failure::new(format!(
+                "redis does not come up again at {}",
+                self.address
+            )))
+        }
+    }
+
+    fn spawn(server: &Path, folder: PathBuf) -> std::io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let child = Command::new(server)
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
-            .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
+        let child = start_server(server, &folder, address)?;
         Ok(Self { child, folder, address })
     }
 
-    /// Returns the server once it answers, or nothing when it ended or stays silent.
-    fn wait(mut self) -> Option<Self> {
+    /// Returns whether the server answers in time.
+    fn comes_up(&mut self) -> bool {
         let watch = Stopwatch::start();
         while watch.read() < START_LIMIT {
             if !matches!(self.child.try_wait(), Ok(None)) {
-                return None;
+                return false;
             }
             if self.answers().unwrap_or(false) {
-                return Some(self);
+                return true;
             }
             process::pause();
         }
-        None
+        false
     }
 
     /// Returns whether the process behind the port is this one: another may have taken it.
@@ -87,6 +106,16 @@ impl PrivateRedis {
     }
 }
 
+fn start_server(server: &Path, folder: &Path, address: SocketAddr) -> std::io::Result<Child> {
+    Command::new(server)
+        .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+        .args(["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+}
+
 impl Drop for PrivateRedis {
     fn drop(&mut self) {
         process::stop(&mut self.child);
@@ -99,6 +128,16 @@ mod tests {
     use std::net::TcpStream;
 
     use super::PrivateRedis;
+
+    #[test]
+    fn a_server_comes_back_at_its_port() {
+        let mut redis = PrivateRedis::start().unwrap();
+        let address = redis.address;
+        redis.kill();
+        assert!(TcpStream::connect(address).is_err());
+        redis.restart().unwrap();
+        assert!(redis.answers().unwrap());
+    }
 
     #[test]
     fn a_private_server_comes_and_goes() {

@@ -16,6 +16,9 @@ pub(crate) enum Tool {
     Postgres,
     Nextest,
     Deny,
+    Nginx,
+    Varnish,
+    Wrk,
 }
 
 /// How a tool comes onto a machine.
@@ -27,7 +30,7 @@ enum Source {
     Crate(&'static str),
 }
 
-/// What everything needs.
+/// What tests need.
 pub(crate) const ALL: [Tool; 4] = [Tool::Redis, Tool::Postgres, Tool::Nextest, Tool::Deny];
 
 const REDIS: [&str; 2] = ["redis-server", "valkey-server"];
@@ -39,6 +42,9 @@ impl Tool {
             Self::Postgres => "PostgreSQL (initdb and postgres)",
             Self::Nextest => "cargo-nextest",
             Self::Deny => "cargo-deny",
+            Self::Nginx => "nginx",
+            Self::Varnish => "varnishd",
+            Self::Wrk => "wrk",
         }
     }
 
@@ -48,6 +54,9 @@ impl Tool {
             Self::Postgres => Source::Debian(&["postgresql"]),
             Self::Nextest => Source::Crate("cargo-nextest@0.9.143"),
             Self::Deny => Source::Crate("cargo-deny@0.20.2"),
+            Self::Nginx => Source::Debian(&["nginx-light"]),
+            Self::Varnish => Source::Debian(&["varnish"]),
+            Self::Wrk => Source::Debian(&["wrk"]),
         }
     }
 
@@ -66,6 +75,7 @@ impl Tool {
             }
             Self::Nextest => find("cargo-nextest", &cargo_folders()),
             Self::Deny => find("cargo-deny", &cargo_folders()),
+            Self::Nginx | Self::Varnish | Self::Wrk => find(self.name(), &server_folders()),
         }
     }
 }
@@ -101,9 +111,17 @@ pub(crate) fn prepare(workspace: &Workspace, tools: &[Tool]) -> Result<(), Failu
 ///
 /// Returns a failure when there is none.
 pub(crate) fn redis_server() -> Result<PathBuf, Failure> {
-    Tool::Redis
-        .find()
-        .ok_or_else(|| Failure::new(format!("{} is not on the PATH", Tool::Redis.name())))
+    program(Tool::Redis)
+}
+
+/// Returns where the program is.
+///
+/// # Errors
+///
+/// Returns a failure when it is not installed.
+pub(crate) fn program(tool: Tool) -> Result<PathBuf, Failure> {
+    tool.find()
+        .ok_or_else(|| Failure::new(format!("{} is not on the PATH", tool.name())))
 }
 
 /// Returns whether the cargo subcommand is installed.
@@ -194,6 +212,13 @@ fn is_program(path: &Path) -> bool {
 fn path_folders() -> Vec<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).collect()
+}
+
+/// Returns the PATH with the folder of Debian's servers, which only root has on it.
+fn server_folders() -> Vec<PathBuf> {
+    let mut folders = path_folders();
+    folders.push(PathBuf::from("/usr/sbin"));
+    folders
 }
 
 /// Returns the folders where cargo looks for its subcommands.
