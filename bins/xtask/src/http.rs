@@ -160,7 +160,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
         let page = page::put(&read(&docs)?, &text).map_err(|why| Failure::new(format!("{DOCS}: {why}")))?;
         write(&docs, &page)?;
     }
-    let failures: Vec<String> = held
+    let mut failures: Vec<String> = held
         .iter()
         .filter_map(|held| match &held.outcome {
             Ok(outcome) if outcome.verdict == Verdict::Missed => Some(format!("missed: {}", held.name)),
@@ -168,6 +168,12 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<(), Failur
             Err(why) => Some(format!("not measured: {}: {why}", held.name)),
         })
         .collect();
+    failures.extend(
+        bench
+            .figures
+            .failed()
+            .map(|(row, why)| format!("failed: the row {row}: {why}")),
+    );
     if failures.is_empty() {
         Ok(())
     } else {
@@ -210,14 +216,34 @@ fn preamble(workspace: &Workspace, options: &Options, bench: &Bench<'_>) -> Stri
     if options.soak_minutes > 0 {
         command.push_str(&format!(" --soak-minutes {}", options.soak_minutes));
     }
-    format!(
-        "`{command}`: medians of {rounds} rounds of {seconds} s for each contestant, in turns, all on two cores with the load; \
-         ratios are taken round by round. Load: {load}, where single latencies count `benches/src/bin/http_load`. Peers, \
-         all with the gateway's bytes: bare hyper {hyper} with the gateway's headers, {} with a static file and open \
-         file cache, {} in front of it.",
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    wrap(&format!(
+        "`{command}`: medians of {rounds} rounds of {seconds} s for each contestant, in turns, servers and load together \
+         on {cores} cores; ratios are taken round by round. Load: {load}; where single latencies count, \
+         `benches/src/bin/http_load`. Peers, all with the gateway's bytes: bare hyper {hyper} with the gateway's headers, \
+         {} with a static file that is kept open, {} in front of it.",
         version(&bench.programs.nginx, "-v"),
         version(&bench.programs.varnish, "-V"),
-    )
+    ))
+}
+
+/// Breaks lines between words, where the documentation does.
+fn wrap(text: &str) -> String {
+    const WIDTH: usize = 120;
+    let (mut wrapped, mut width) = (String::new(), 0);
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > 0 && width + 1 + length > WIDTH {
+            wrapped.push('\n');
+            width = 0;
+        } else if width > 0 {
+            wrapped.push(' ');
+            width += 1;
+        }
+        wrapped.push_str(word);
+        width += length;
+    }
+    wrapped
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -229,4 +255,24 @@ fn write(path: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("{} cannot be written: {error}", path.display())))?;
     say(&format!("written to {}", path.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_row, rows, wrap};
+
+    #[test]
+    fn lines_are_broken_between_words() {
+        let text = "word ".repeat(50);
+        let wrapped = wrap(&text);
+        assert!(wrapped.lines().all(|line| line.len() <= 120), "{wrapped}");
+        assert_eq!(wrapped.lines().count(), 3);
+        assert_eq!(wrapped.replace('\n', " "), text.trim());
+    }
+
+    #[test]
+    fn rows_have_names() {
+        assert!(is_row("memory") && !is_row("soak"));
+        assert!(rows().starts_with("page, page30k"));
+    }
 }

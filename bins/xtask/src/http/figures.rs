@@ -163,6 +163,13 @@ impl Figures {
         }
     }
 
+    /// Returns the rows that ended early, each with why.
+    pub(crate) fn failed(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows
+            .iter()
+            .filter_map(|(row, why)| Some((row.as_str(), why.as_deref()?)))
+    }
+
     /// Holds the bars of the rows that ran against what they measured.
     pub(crate) fn judge(&self, bars: &[Bar]) -> Vec<Held> {
         bars.iter()
@@ -186,9 +193,10 @@ impl Figures {
             }
             None => (interval(ours), unit),
         };
+        let doubtful = within_slack(value);
         let verdict = match bar.limit {
-            Limit::AtMost(limit) => bars::at_most(value, limit),
-            Limit::AtLeast(limit) => bars::at_least(value, limit),
+            Limit::AtMost(limit) => bars::at_most(doubtful, limit),
+            Limit::AtLeast(limit) => bars::at_least(doubtful, limit),
         };
         Ok(Outcome {
             value: value.point,
@@ -229,11 +237,7 @@ impl Figures {
                 Err(why) => json!({ "name": held.name, "bar": held.bar, "holds": null, "missing": why }),
             })
             .collect();
-        let failed: BTreeMap<&String, &String> = self
-            .rows
-            .iter()
-            .filter_map(|(row, why)| Some((row, why.as_ref()?)))
-            .collect();
+        let failed: BTreeMap<&str, &str> = self.failed().collect();
         json!({ "bars": bars, "figures": figures, "failed": failed })
     }
 
@@ -269,6 +273,12 @@ impl Figures {
                 text.push_str(&format!(" {content} |"));
             }
             text.push('\n');
+        }
+        for (row, why) in self.failed() {
+            text.push_str(&format!(
+                "\nThe row `{row}` could not be measured to its end: {}.\n",
+                cell(why)
+            ));
         }
         text
     }
@@ -371,6 +381,17 @@ fn parse_bar(entry: &Value) -> Result<Bar, String> {
         over,
         limit,
     })
+}
+
+/// Returns the value with no more doubt than a twentieth: few rounds on a busy machine must not excuse everything.
+fn within_slack(value: Median) -> Median {
+    const SLACK: f64 = 0.05;
+    let slack = value.point.abs() * SLACK;
+    Median {
+        low: value.low.max(value.point - slack),
+        point: value.point,
+        high: value.high.min(value.point + slack),
+    }
 }
 
 /// Returns the median with an interval in which the true one is, nine times in ten where there are five rounds or more.

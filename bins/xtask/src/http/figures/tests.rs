@@ -57,6 +57,11 @@ fn a_row_that_failed_says_why() {
         held[0].outcome.as_ref().unwrap_err(),
         "gateway does not come up: no such file"
     );
+    let text = figures.markdown(&held);
+    assert!(
+        text.contains("\nThe row `start` could not be measured to its end: gateway does not"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -70,6 +75,8 @@ fn noise_is_told_from_a_miss() {
     assert_eq!(verdict(&[140.0, 149.0, 160.0]), Verdict::Holds);
     assert_eq!(verdict(&[140.0, 151.0, 160.0]), Verdict::WithinNoise);
     assert_eq!(verdict(&[151.0, 152.0, 160.0]), Verdict::Missed);
+    // One good round among bad ones is no excuse.
+    assert_eq!(verdict(&[100.0, 200.0, 210.0]), Verdict::Missed);
     assert_eq!(verdict(&[f64::NAN]), Verdict::Missed);
 }
 
