@@ -12,6 +12,8 @@ use crate::report::Failure;
 
 pub(crate) const HEALTH: &str = "/health";
 pub(crate) const READY: &str = "/health/ready";
+/// How many models the store has.
+pub(crate) const MODELS: u64 = 12_543;
 const STATS: &str = "/cache/stats";
 const REFRESH: &str = "/cache/refresh?gateway=all";
 
@@ -62,10 +64,12 @@ impl Launcher {
         let server = Server::start("gateway", scratch.path(), READY, |address| {
             Ok(self.command(address, &store, extras))
         })?;
-        Ok(Gateway {
+        let gateway = Gateway {
             server,
             authorization: format!("Bearer {}", self.key),
-        })
+        };
+        gateway.check_catalogue()?;
+        Ok(gateway)
     }
 
     /// Starts a gateway on a store, and waits for nothing.
@@ -148,6 +152,21 @@ impl Gateway {
         match answer.status {
             200 => Ok(answer),
             status => Err(Failure::new(format!("{path} is answered with {status}"))),
+        }
+    }
+
+    /// An empty list is answered fast, and measures nothing.
+    fn check_catalogue(&self) -> Result<(), Failure> {
+        let answer = self.get("/v1/models?gateway=all&limit=1", &[])?;
+        let json: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+        let total = json.as_ref().and_then(|json| json.get("total")?.as_u64());
+        if total == Some(MODELS) {
+            Ok(())
+        } else {
+            let total = total.map_or_else(|| "no number of".to_owned(), |total| total.to_string());
+            Err(Failure::new(format!(
+                "the gateway has {total} models, the store {MODELS}"
+            )))
         }
     }
 

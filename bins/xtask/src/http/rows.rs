@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::client::Answer;
 use super::figures::{Name, Unit, Who};
-use super::gateway::{Extras, Gateway, HEALTH, READY};
+use super::gateway::{Extras, Gateway, HEALTH, MODELS, READY};
 use super::load::{self, Load};
 use super::server::{Scratch, Server};
 use super::{Bench, client, peers, proc};
@@ -14,9 +14,8 @@ use crate::redis::PrivateRedis;
 use crate::report::{Failure, Stopwatch, say};
 
 const PAGE: &str = "/v1/models?gateway=all&limit=100";
-const MODELS: usize = 12_543;
 /// The documented limit is the second; the first is there in case a gateway has all of them in one answer.
-const LIST_LIMITS: [usize; 4] = [MODELS, 10_000, 5_000, 1_000];
+const LIST_LIMITS: [u64; 4] = [MODELS, 10_000, 5_000, 1_000];
 const SMALL_BODY: usize = 30 * 1024;
 const THROUGHPUT_CONNECTIONS: usize = 32;
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
@@ -457,7 +456,7 @@ fn warm(gateway: &Gateway) -> Result<(), Failure> {
 /// Returns paths for a load: every other one the first page, the rest anywhere in the catalogue.
 fn varied_paths() -> String {
     const PATHS: usize = 1000;
-    let mut state = 12_345_usize;
+    let mut state = 12_345_u64;
     (0..PATHS)
         .map(|at| {
             if at.is_multiple_of(2) {
