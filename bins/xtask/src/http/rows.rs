@@ -332,7 +332,10 @@ fn form(bench: &mut Bench<'_>, gateway: &Gateway, path: &str, name: Name<'_>, he
     let rates: Result<Vec<f64>, Failure> = (0..bench.pace.rounds)
         .map(|_| Ok(bench.programs.generators.saturate(&load)?.per_second))
         .collect();
-    bench.figures.add(name, Who::Gateway, rates?);
+    match rates {
+        Ok(rates) => bench.figures.add(name, Who::Gateway, rates),
+        Err(failure) => bench.figures.missing(name, Who::Gateway, &failure.to_string()),
+    }
     Ok(())
 }
 
