@@ -166,8 +166,7 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(None)
         .max_headers(100)
         .max_buf_size(limits.max_header_bytes.max(8192))
-        .half_close(false)
-        .pipeline_flush(true);
+        .half_close(false);
     builder
         .http2()
         .timer(TokioTimer::new())
