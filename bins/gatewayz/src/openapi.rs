@@ -5,6 +5,7 @@ mod site;
 
 use std::collections::BTreeMap;
 
+use gatewayz_catalog::Modality;
 use serde_json::{Map, Value, json};
 
 pub(crate) use self::{
@@ -217,6 +218,21 @@ fn parameter(param: &Param) -> Value {
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
         Kind::Words(words) => json!({ "type": "string", "pattern": format!("^({0})([,+]({0}))*$", words.join("|")) }),
         Kind::Gateway => json!({ "type": "string", "minLength": 1, "maxLength": 80 }),
+        Kind::List { most, each } => json!({
+            "type": "array",
+            "items": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": each,
+                "pattern": "^[^,\\u0000-\\u001f\\u007f-\\u009f]*$",
+            },
+            "maxItems": most,
+        }),
+        Kind::Modality => {
+            let words = Modality::ALL.map(Modality::as_str).join("|");
+            let pattern = format!("^(({words})(\\+({words}))*)?(->(({words})(\\+({words}))*)?)?$");
+            json!({ "type": "string", "pattern": pattern })
+        }
     };
     if let Some(default) = param.default {
         schema["default"] = match param.kind {

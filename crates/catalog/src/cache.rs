@@ -235,12 +235,31 @@ impl<S: CatalogStore> Catalog<S> {
         self.whole().await.map(|(snapshot, _)| snapshot)
     }
 
+    /// The present snapshot if it is at hand, and how it was found. Never loads, never waits.
+    #[must_use]
+    pub fn snapshot_at_hand(&self) -> Option<Lookup<Snapshot>> {
+        self.inner.full.hit(&()).filter(|hit| hit.value.is_some())
+    }
+
+    /// The present snapshot, and how it was found: it always has a value.
+    ///
+    /// # Errors
+    ///
+    /// As [`snapshot`](Self::snapshot).
+    pub async fn snapshot_lookup(&self) -> Result<Lookup<Snapshot>, CatalogError> {
+        let lookup = self.inner.full.get_or_load(&(), &self.inner.loader).await?;
+        match lookup.value {
+            Some(_) => Ok(lookup),
+            // The loader always finds a snapshot, be it an empty one.
+            None => Err(CatalogError::Load(LoadError::Abandoned)),
+        }
+    }
+
     /// The present snapshot for a value that is cut out of it, and how long that may be kept.
     async fn whole(&self) -> Result<(Arc<Snapshot>, Keep), CatalogError> {
         let began = self.inner.node.time().now();
-        let lookup = self.inner.full.get_or_load(&(), &self.inner.loader).await?;
+        let lookup = self.snapshot_lookup().await?;
         let keep = Keep::of(&lookup, self.inner.node.time().now().since(began));
-        // The loader always finds a snapshot, be it an empty one.
         let snapshot = lookup.value.ok_or(CatalogError::Load(LoadError::Abandoned))?;
         Ok((snapshot, keep))
     }

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use gatewayz_catalog::{Price, Token};
+use gatewayz_catalog::{Modalities, Modality, Price, Token};
 use percent_encoding::percent_decode;
 
 use super::{Code, Problem, Route};
@@ -35,6 +35,10 @@ pub(crate) enum Kind {
     Words(&'static [&'static str]),
     /// The name of a provider, or `all`.
     Gateway,
+    /// Several texts: one after the other with commas between them, or each under the parameter's name.
+    List { most: usize, each: usize },
+    /// What goes into a model and comes out: `text+image->text`, or only the one, or `->` and the other.
+    Modality,
 }
 
 /// One parameter.
@@ -111,6 +115,21 @@ impl Param {
             Kind::Words(_) => Ok(()),
             Kind::Gateway if value.is_empty() || value.len() > 80 => wrong(&"the name of a provider, or all"),
             Kind::Gateway => Ok(()),
+            Kind::List { most, each } => {
+                let mut items = items(value);
+                let is_long = |item: &str| item.chars().count() > each || item.chars().any(char::is_control);
+                if items.clone().count() > most || items.any(is_long) {
+                    return wrong(&format_args!(
+                        "at most {most} texts of at most {each} characters, with commas between them"
+                    ));
+                }
+                Ok(())
+            }
+            Kind::Modality if modality(value).is_none() => wrong(&format_args!(
+                "such as text+image->text, of the words {}",
+                Modality::ALL.map(Modality::as_str).join(", ")
+            )),
+            Kind::Modality => Ok(()),
         }
     }
 }
@@ -149,7 +168,8 @@ impl<'a> Params<'a> {
                 continue;
             };
             let value = decoded(value).ok_or_else(|| undecodable(&name))?;
-            if values[at].is_some() {
+            let is_list = matches!(declared[at].kind, Kind::List { .. });
+            if values[at].is_some() && !is_list {
                 return Err(Problem::parameter(&name, &value, "given once"));
             }
             // A parameter without a value is as good as none, as forms send it.
@@ -159,6 +179,10 @@ impl<'a> Params<'a> {
                 }
                 continue;
             }
+            let value = match values[at].take() {
+                Some(before) => Cow::Owned(format!("{before},{value}")),
+                None => value,
+            };
             declared[at].check(&value)?;
             values[at] = Some(value);
         }
@@ -206,6 +230,16 @@ impl<'a> Params<'a> {
         self.whole(name).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
     }
 
+    /// What goes in, and what comes out.
+    pub(crate) fn modality(&self, name: &str) -> (Modalities, Modalities) {
+        self.text(name).and_then(modality).unwrap_or_default()
+    }
+
+    /// The texts of a list; none where it is absent.
+    pub(crate) fn list(&self, name: &str) -> impl Iterator<Item = &str> {
+        items(self.text(name).unwrap_or_default())
+    }
+
     /// A price.
     pub(crate) fn price(&self, name: &str) -> Option<Price<Token>> {
         self.text(name)?.parse().ok()
@@ -231,6 +265,22 @@ fn flag(text: &str) -> Option<bool> {
         "false" | "False" | "0" => Some(false),
         _ => None,
     }
+}
+
+/// The texts of a list; empty ones are left out.
+fn items(list: &str) -> impl Iterator<Item = &str> + Clone {
+    list.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// What goes in and what comes out. A plus sign is a blank by the time that a query is read.
+fn modality(text: &str) -> Option<(Modalities, Modalities)> {
+    let words = |words: &str| -> Option<Modalities> {
+        let known = |word: &str| Modality::ALL.into_iter().find(|known| known.as_str() == word);
+        let words = words.split([' ', '+', ',']).filter(|word| !word.is_empty());
+        words.map(known).collect()
+    };
+    let (input, output) = text.split_once("->").unwrap_or((text, ""));
+    Some((words(input)?, words(output)?))
 }
 
 fn whole(text: &str) -> Option<u64> {

@@ -106,7 +106,8 @@ pub(crate) struct Route {
     pub(crate) name: &'static str,
     /// The method.
     pub(crate) verb: Verb,
-    /// The paths, the usual one first: `{name}` is one segment, `{*name}` the rest.
+    /// The paths, the usual one first: `{name}` is one segment, `{*name}` the rest. Behind the rest a path may go on
+    /// with plain words: they are looked for at the end.
     pub(crate) paths: &'static [&'static str],
     /// Who may call.
     pub(crate) access: Access,
@@ -138,6 +139,29 @@ struct Served {
     routes: [Option<&'static Route>; 4],
     names: Vec<&'static str>,
     allow: String,
+    /// What is served where the rest of a path ends with certain words.
+    tails: Vec<(&'static str, Served)>,
+}
+
+impl Served {
+    /// What is served under a path, and how many of its last bytes are words behind the rest.
+    fn under(&self, rest: Option<&str>) -> (&Self, usize) {
+        let ends = |tail: &str| rest.is_some_and(|rest| rest.len() > tail.len() && rest.ends_with(tail));
+        match self.tails.iter().find(|(tail, _)| ends(tail)) {
+            Some((tail, served)) => (served, tail.len()),
+            None => (self, 0),
+        }
+    }
+
+    fn finish(&mut self) {
+        let mut verbs: Vec<&str> = self.routes.iter().flatten().map(|route| route.verb.as_str()).collect();
+        if verbs.first() == Some(&"GET") {
+            verbs.insert(1, "HEAD");
+        }
+        verbs.push("OPTIONS");
+        self.allow = verbs.join(", ");
+        self.tails.iter_mut().for_each(|(_, served)| served.finish());
+    }
 }
 
 /// What a router found.
@@ -170,7 +194,16 @@ impl Router {
         let mut served: std::collections::BTreeMap<&'static str, Served> = std::collections::BTreeMap::new();
         for &route in &routes {
             for &path in route.paths {
-                let entry = served.entry(path).or_default();
+                let (tree, tail) = apart(path);
+                let mut entry = served.entry(tree).or_default();
+                if !tail.is_empty() {
+                    let at = entry.tails.iter().position(|(known, _)| *known == tail);
+                    let at = at.unwrap_or_else(|| {
+                        entry.tails.push((tail, Served::default()));
+                        entry.tails.len() - 1
+                    });
+                    entry = &mut entry.tails[at].1;
+                }
                 let slot = &mut entry.routes[route.verb as usize];
                 if let Some(other) = slot.replace(route) {
                     return Err(format!("{path} is served by `{}` and by `{}`", other.name, route.name));
@@ -184,12 +217,7 @@ impl Router {
         }
         let mut paths = matchit::Router::new();
         for (path, mut entry) in served {
-            let mut verbs: Vec<&str> = entry.routes.iter().flatten().map(|route| route.verb.as_str()).collect();
-            if verbs.first() == Some(&"GET") {
-                verbs.insert(1, "HEAD");
-            }
-            verbs.push("OPTIONS");
-            entry.allow = verbs.join(", ");
+            entry.finish();
             paths
                 .insert(path, entry)
                 .map_err(|error| format!("{path} cannot be served: {error}"))?;
@@ -210,11 +238,14 @@ impl Router {
             Some(trimmed) => trimmed,
         };
         let matched = self.paths.at(trimmed).map_err(|_no_path| NotFound::Path)?;
-        let served = matched.value;
+        let rest = matched.params.iter().last().map(|(_, value)| value);
+        let (served, tail) = matched.value.under(rest);
         let route = Verb::of(method).and_then(|verb| served.routes[verb as usize]);
         let route = route.ok_or(NotFound::Method(&served.allow))?;
         let mut segments = Vec::with_capacity(served.names.len());
         for (&name, (_, value)) in served.names.iter().zip(matched.params.iter()) {
+            let is_last = segments.len() + 1 == served.names.len();
+            let value = if is_last { &value[..value.len() - tail] } else { value };
             let decoded = percent_encoding::percent_decode_str(value).decode_utf8();
             segments.push((name, decoded.map_err(|_no_text| NotFound::Undecodable)?));
         }
@@ -242,6 +273,14 @@ impl fmt::Debug for Router {
             .field("routes", &self.routes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// A path up to its rest, and what stands behind that.
+fn apart(path: &'static str) -> (&'static str, &'static str) {
+    let end = path
+        .find("{*")
+        .and_then(|rest| Some(rest + path[rest..].find('}')? + 1));
+    path.split_at(end.unwrap_or(path.len()))
 }
 
 /// How many characters have to be changed, put in or left out. Bounded: what is much longer is far away.
@@ -280,9 +319,9 @@ impl NotFound<'_> {
 
 #[cfg(test)]
 mod tests {
-    use http::{Method, Uri};
+    use http::Uri;
 
-    use super::{NotFound, Router, Verb, distance};
+    use super::*;
 
     fn router() -> Router {
         Router::new(crate::routes::all()).unwrap()
@@ -351,5 +390,51 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("same", "same"), 0);
+    }
+
+    fn route(name: &'static str, paths: &'static [&'static str]) -> &'static Route {
+        Box::leak(Box::new(Route {
+            name,
+            verb: Verb::Get,
+            paths,
+            access: Access::Public,
+            deadline: Deadline::Usual,
+            params: &[],
+            payload: Payload::None,
+            handler: Handler::Now(|_, _| Err(Problem::new(Code::Internal, "not called"))),
+            chapter: "",
+            summary: "",
+            answers: Answers::text("text/plain"),
+        }))
+    }
+
+    #[test]
+    fn the_rest_of_a_path_may_be_followed_by_words() {
+        let router = Router::new(vec![
+            route("one", &["/models/{provider}/{*model}"]),
+            route("compared", &["/models/{provider}/{*model}/compare"]),
+            route("search", &["/models/search"]),
+            route("developer", &["/models/{developer}"]),
+        ])
+        .unwrap();
+        let found = |path: &'static str| {
+            let found = router.find(&Method::GET, path).unwrap();
+            let values: Vec<String> = found.segments.iter().map(|(_, value)| value.to_string()).collect();
+            (found.route.name, values.join("|"))
+        };
+        assert_eq!(found("/models/a/b/c"), ("one", "a|b/c".to_owned()));
+        assert_eq!(found("/models/a/b%2Fc"), ("one", "a|b/c".to_owned()));
+        assert_eq!(found("/models/a/b/c/compare"), ("compared", "a|b/c".to_owned()));
+        assert_eq!(found("/models/a/b%2Fc/compare/"), ("compared", "a|b/c".to_owned()));
+        assert_eq!(found("/models/a/compare"), ("one", "a|compare".to_owned()));
+        assert_eq!(found("/models/search"), ("search", String::new()));
+        assert_eq!(found("/models/a%2Fb"), ("developer", "a/b".to_owned()));
+        assert!(matches!(router.find(&Method::GET, "/model/a"), Err(NotFound::Path)));
+        let NotFound::Method(allow) = router.find(&Method::POST, "/models/a/b/compare").unwrap_err() else {
+            panic!("the path is served");
+        };
+        assert_eq!(allow, "GET, HEAD, OPTIONS");
+        let twice = Router::new(vec![route("a", &["/{*x}/y"]), route("b", &["/{*x}/y"])]);
+        assert!(twice.unwrap_err().contains("/{*x}/y"));
     }
 }

@@ -62,6 +62,8 @@ pub(crate) fn page(routes: &[&'static Route]) -> String {
                 Kind::Word(words) => words.join(", "),
                 Kind::Words(words) => format!("some of {}", words.join(", ")),
                 Kind::Gateway => "a provider or all".to_owned(),
+                Kind::List { most, .. } => format!("up to {most} texts, with commas between them"),
+                Kind::Modality => "such as text+image->text".to_owned(),
             };
             let place = if param.place == Place::Path { "path" } else { "query" };
             let default = param

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use gatewayz_cache_core::Propagation;
+use gatewayz_cache_core::{CacheStatus, Propagation};
 use gatewayz_catalog::{CatalogError, Extras, SortBy, keyspaces::ModelKey};
 use gatewayz_testkit::{FakeCluster, Ledger};
 use serde_json::Value;
@@ -25,6 +25,19 @@ async fn a_page_is_rendered_once_and_then_at_hand() {
     let again = catalog.page_at_hand(&key).unwrap().value.unwrap();
     assert!(std::sync::Arc::ptr_eq(&first, &again));
     assert_eq!(json(&first)["_cache_key"], key.to_string());
+}
+
+#[tokio::test]
+async fn a_snapshot_says_how_it_was_found() {
+    let store = MemoryStore::new();
+    store.put("groq", &listings("llama", 3, 1));
+    let catalog = catalog(&alone(), &store);
+    assert!(catalog.snapshot_at_hand().is_none());
+    let first = catalog.snapshot_lookup().await.unwrap();
+    assert_eq!(first.status, CacheStatus::Fill);
+    let again = catalog.snapshot_at_hand().unwrap();
+    assert_eq!(again.status, CacheStatus::LocalHit);
+    assert!(std::sync::Arc::ptr_eq(&first.value.unwrap(), &again.value.unwrap()));
 }
 
 #[tokio::test]
