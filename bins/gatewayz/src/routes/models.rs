@@ -60,12 +60,12 @@ const PROVIDER: Param = Param::query(
     Kind::Text(120),
     "Models with this text in their id, or of this developer or provider exactly.",
 );
-const IS_PRIVATE: Param = Param::query(
+pub(super) const IS_PRIVATE: Param = Param::query(
     "is_private",
     Kind::Flag,
     "Whether they run where nobody else can read along.",
 );
-const HUGGINGFACE: Param = Param::query(
+pub(super) const HUGGINGFACE: Param = Param::query(
     "include_huggingface",
     Kind::Flag,
     "Echoed. Figures of Hugging Face are not in the catalogue.",
@@ -78,7 +78,7 @@ const UNIQUE: Param = Param::query(
 )
 .default("false");
 
-const fn gateway(default: &'static str) -> Param {
+pub(super) const fn gateway(default: &'static str) -> Param {
     Param::query(
         "gateway",
         Kind::Gateway,
