@@ -1,5 +1,7 @@
 //! The description of what is served, made from the routes and the types that answer.
 
+#[cfg(test)]
+mod check;
 mod shape;
 mod site;
 
@@ -8,6 +10,8 @@ use std::collections::BTreeMap;
 use gatewayz_catalog::Modality;
 use serde_json::{Map, Value, json};
 
+#[cfg(test)]
+pub(crate) use self::check::check;
 pub(crate) use self::{
     shape::{Book, Shape, shape},
     site::page,

@@ -202,7 +202,11 @@ impl Problem {
 
     /// With what the caller may have meant, or may try.
     pub(crate) fn suggest(mut self, suggestions: impl IntoIterator<Item = String>) -> Self {
-        self.0.suggestions.extend(suggestions);
+        for suggestion in suggestions {
+            if !self.0.suggestions.contains(&suggestion) {
+                self.0.suggestions.push(suggestion);
+            }
+        }
         self
     }
 

@@ -49,7 +49,7 @@ impl Book {
         object
     }
 
-    pub(super) fn into_schemas(self) -> BTreeMap<String, Value> {
+    pub(crate) fn into_schemas(self) -> BTreeMap<String, Value> {
         self.schemas
     }
 }

@@ -1,5 +1,7 @@
 //! DeveloperList and providers of models, under the one name that the earlier system had for both.
 
+use std::collections::HashSet;
+
 use gatewayz_catalog::{DeveloperSummary, Filter, Gateway, Query, Snapshot, Sort, SortBy, Start, Window};
 
 use super::{
@@ -215,7 +217,7 @@ impl Who {
     }
 
     /// Its rows, the most popular first where that is asked for.
-    fn rows(&self, snapshot: &Snapshot, by: SortBy, limit: Option<u32>) -> Vec<u32> {
+    fn rows(&self, snapshot: &Snapshot, by: SortBy) -> Vec<u32> {
         let query = Query {
             filter: self.filter.clone(),
             sort: Sort {
@@ -224,7 +226,7 @@ impl Who {
             },
             window: Window {
                 start: Start::Offset(0),
-                limit,
+                limit: None,
             },
         };
         snapshot.select(&query).rows
@@ -250,7 +252,7 @@ fn unknown(app: &App, snapshot: &Snapshot, name: &str) -> Problem {
 fn stats(app: &App, call: &Call, snapshot: &Snapshot) -> Made {
     let params = call.params()?;
     let who = Who::read(app, &params, snapshot)?;
-    let rows = who.rows(snapshot, SortBy::Default, None);
+    let rows = who.rows(snapshot, SortBy::Default);
     written(&ProviderStats {
         success: true,
         data: ProviderFigures {
@@ -269,7 +271,11 @@ fn top(app: &App, call: &Call, snapshot: &Snapshot) -> Made {
     let params = call.params()?;
     let who = Who::read(app, &params, snapshot)?;
     let limit = params.number("limit").unwrap_or(10);
-    let data = ModelObject::all(snapshot, who.rows(snapshot, SortBy::Popularity, Some(limit)))?;
+    // Each model once, as the first of its providers lists it.
+    let mut models = HashSet::with_hasher(foldhash::fast::RandomState::default());
+    let rows = who.rows(snapshot, SortBy::Popularity).into_iter();
+    let first = rows.filter(|&row| models.insert(&*snapshot.rows()[row as usize].canonical));
+    let data = ModelObject::all(snapshot, first.take(limit as usize))?;
     written(&TopModels {
         success: true,
         count: count(data.len()),

@@ -39,7 +39,8 @@ pub(super) fn model_list(book: &mut Book) -> Value {
 pub(super) fn model(book: &mut Book) -> Value {
     book.reference("Model", |book| {
         let strings = json!({ "type": "array", "items": text() });
-        let raw = json!({ "type": ["object", "null"] });
+        // As the provider sends it.
+        let raw = json!({});
         let fields = [
             ("id", text(), "The provider's own id.", true),
             (

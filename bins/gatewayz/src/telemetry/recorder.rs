@@ -26,6 +26,12 @@ pub(crate) fn install_recorder() -> Result<Recorder, BuildError> {
 }
 
 impl Recorder {
+    /// One to which nothing is recorded.
+    #[cfg(test)]
+    pub(crate) fn detached() -> Self {
+        Self(PrometheusBuilder::new().build_recorder().handle())
+    }
+
     /// The text of all metrics.
     pub(crate) fn render(&self) -> String {
         self.0.render()
