@@ -7,15 +7,13 @@ use gatewayz_cache_core::Lookup;
 use gatewayz_catalog::{
     CatalogError, Encoding, Extras, Filter, Gateway, Page, Query, Start, UniqueQuery, UniqueShape, Window,
 };
-use http::Response;
 
-use super::schemas;
+use super::{cut::gateway_or_nobody, schemas};
 use crate::{
     app::App,
     config::UnknownGateway,
     http::{
-        Access, Body, Call, Code, Deadline, Handler, Kind, Outcome, Param, Params, Payload, Problem, Route, Verb, form,
-        page,
+        Access, Call, Code, Deadline, Handler, Kind, Outcome, Param, Params, Payload, Problem, Route, Verb, form, page,
     },
     openapi::Answers,
 };
@@ -147,10 +145,10 @@ static LIST_ALL: Route = Route {
 
 /// What a list says besides its rows.
 pub(crate) fn extras(include_huggingface: bool, is_all: bool) -> Extras {
-    let mut extras = Extras::default();
-    extras.include_huggingface = include_huggingface;
-    extras.note = (!is_all).then_some("One provider's models. Ask with gateway=all for those of all providers.");
-    extras
+    Extras {
+        include_huggingface,
+        note: (!is_all).then_some("One provider's models. Ask with gateway=all for those of all providers."),
+    }
 }
 
 /// Whose models a name means.
@@ -204,15 +202,12 @@ pub(crate) fn unavailable(error: &CatalogError) -> Problem {
 enum Asked {
     Rows(Query, Extras),
     Unique(UniqueQuery, UniqueShape),
-    Nothing,
 }
 
 impl Asked {
     fn read(app: &App, call: &Call, default_gateway: &str) -> Result<Self, Problem> {
         let params = call.params()?;
-        let Some(gateway) = gateway_named(app, params.text("gateway").unwrap_or(default_gateway))? else {
-            return Ok(Self::Nothing);
-        };
+        let gateway = gateway_or_nobody(app, params.text("gateway").unwrap_or(default_gateway))?;
         let extras = extras(params.flag("include_huggingface"), gateway == Gateway::All);
         let is_unique = params.flag("unique_models");
         let filter = Filter {
@@ -272,7 +267,6 @@ fn list_at_hand(app: &Arc<App>, call: &Call, default_gateway: &'static str) -> O
     let key = match &asked {
         Asked::Rows(query, extras) => gatewayz_catalog::PageKey::new(query, extras),
         Asked::Unique(query, shape) => gatewayz_catalog::PageKey::unique(query, *shape),
-        Asked::Nothing => return None,
     };
     let hit = app.catalog.page_at_hand(&key)?;
     page(call, &hit).map(Ok)
@@ -283,22 +277,9 @@ fn list(app: Arc<App>, call: Call, default_gateway: &'static str) -> BoxFuture<'
         let found = match Asked::read(&app, &call, default_gateway)? {
             Asked::Rows(query, extras) => app.catalog.page(&query, &extras).await,
             Asked::Unique(query, shape) => app.catalog.unique_page(&query, shape).await,
-            Asked::Nothing => return Ok(nothing(&call)),
         };
         rendered(&call, found).await
     })
-}
-
-/// An empty list, for a provider that nobody knows.
-fn nothing(call: &Call) -> Response<Body> {
-    let empty = serde_json::json!({
-        "data": [], "object": "list", "total": 0, "returned": 0, "offset": 0, "limit": 100, "has_more": false,
-        "next_offset": null, "next_cursor": null, "include_huggingface": false, "gateway": "unknown",
-        "note": "No provider has this name.", "timestamp": gatewayz_cache_core::UnixMillis(0).to_string(),
-    });
-    let body = empty.to_string().into_bytes();
-    let status = gatewayz_cache_core::CacheStatus::LocalHit;
-    crate::http::document(call, body, status, std::time::Duration::ZERO)
 }
 
 /// The answer of a page that was looked up: in the form that the caller wants, which is made where it must be.

@@ -171,7 +171,7 @@ fn full_listing() -> Listing {
 }
 
 /// Every route of the catalogue, in every form.
-const PATHS: [&str; 39] = [
+const PATHS: [&str; 40] = [
     "/v1/models",
     "/v1/models?gateway=all&limit=1000",
     "/models?gateway=all&limit=1000&unique_models=true",
@@ -210,6 +210,7 @@ const PATHS: [&str; 39] = [
     "/v1/provider/OpenAI/stats?gateway=all",
     "/v1/models/gpt-5.5",
     "/v1/models/trending",
+    "/v1/models/search?modality=text+image-%3Etext&sort_by=context&order=asc",
     "/v1/models/acme",
     "/v1/models/novita/acme%2F%22full%22%2Fmodel/compare",
 ];
@@ -380,6 +381,8 @@ async fn unknown_providers_have_nothing_where_the_operator_wants_it_so() {
     gateway.app.migrate().await.unwrap();
     gateway.app.furnish(true).await.unwrap();
     for (path, total) in [
+        ("/v1/models?gateway=nobody", "/total"),
+        ("/v1/models?gateway=nobody&unique_models=true", "/total"),
         ("/v1/models/search?gateway=nobody", "/meta/total"),
         ("/v1/gateway/nobody/stats", "/data/models/total_models"),
         ("/v1/provider?gateway=nobody", "/total"),
@@ -488,6 +491,59 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn no_query_is_a_fault_of_the_server() {
+    let values = prop_oneof![
+        "[ -~]{0,20}",
+        "\\PC{0,20}",
+        "[0-9]{1,12}",
+        "0\\.[0-9]{1,15}",
+        "(text|image|->|,|\\+){1,4}",
+        Just("all".to_owned()),
+        Just("openai".to_owned()),
+        Just("true".to_owned()),
+        "(asc|desc|price|context|popularity|name|cheapest_price|provider_count)",
+    ];
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let gateway = runtime.block_on(Gateway::furnished());
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(200));
+    let pairs = proptest::collection::vec((0_usize..24, values.clone()), 0..4);
+    let routes: Vec<&Route> = super::all()
+        .into_iter()
+        .filter(|route| is_of_the_catalogue(route) && route.chapter != "Modelz")
+        .collect();
+    let encoded =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let asked = (0..routes.len(), pairs, values.clone(), values);
+    let held = runner.run(&asked, |(route, pairs, first, second)| {
+        let route = routes[route];
+        let mut path = route.paths[0].replace("{*model}", &format!("x{}", encoded(&second)));
+        for name in ["provider", "developer", "gateway", "name"] {
+            path = path.replace(&format!("{{{name}}}"), &format!("x{}", encoded(&first)));
+        }
+        path.push('?');
+        for (at, value) in pairs {
+            let name = route.params.get(at).map_or("x", |param| param.name);
+            path.push_str(&format!("{name}={}&", encoded(&value)));
+        }
+        let method = Method::from_bytes(route.verb.as_str().as_bytes()).unwrap();
+        let got = runtime.block_on(gateway.ask(method.clone(), &path, &[], ""));
+        prop_assert!(
+            got.status == StatusCode::OK || got.status.is_client_error(),
+            "{path}: {:?}",
+            got.body
+        );
+        if got.status == StatusCode::OK {
+            gateway.check(&method, &path, &got);
+        }
+        Ok(())
+    });
+    held.unwrap();
 }
 
 #[test]
