@@ -166,6 +166,7 @@ fn builder(limits: Limits) -> auto::Builder<TokioExecutor> {
         .header_read_timeout(None)
         .max_headers(100)
         .max_buf_size(limits.max_header_bytes.max(8192))
+        // No `pipeline_flush`: with it, hyper never sends what it says of a malformed head, whose bytes it still holds.
         .half_close(false);
     builder
         .http2()

@@ -1,0 +1,12 @@
+//! The real binary on real connections, with faults.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test says by panicking what is not as it should be"
+)]
+
+mod client;
+mod errors;
+mod gateway;
+mod h2;
