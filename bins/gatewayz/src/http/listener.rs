@@ -297,7 +297,7 @@ async fn refuse(mut socket: TcpStream) {
     let body = problem.to_json(id.as_str(), KernelClock.wall());
     let head = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
-         x-request-id: {id}\r\nretry-after: 5\r\nconnection: close\r\n\r\n",
+         x-request-id: {id}\r\ncache-control: no-store\r\nretry-after: 5\r\nconnection: close\r\n\r\n",
         body.len()
     );
     let whole = [head.as_bytes(), &body].concat();

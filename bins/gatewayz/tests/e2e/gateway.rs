@@ -169,7 +169,7 @@ impl Gateway {
             ended = gateway.process.try_wait().unwrap();
             let listening = gateway.log.lines().iter().find_map(|line| listening(line));
             if let Some(addr) = listening {
-                gateway.addr = addr;
+                gateway.addr = SocketAddr::from(([127, 0, 0, 1], addr.port()));
             }
             let is_over = listening.is_some() || ended.is_some();
             async move { is_over }

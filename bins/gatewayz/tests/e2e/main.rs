@@ -6,7 +6,15 @@
     reason = "a test says by panicking what is not as it should be"
 )]
 
+mod admin;
 mod client;
 mod errors;
 mod gateway;
 mod h2;
+mod kept;
+mod limits;
+mod load;
+mod reload;
+mod slow;
+mod tls;
+mod without;

@@ -1,0 +1,108 @@
+//! Callers that take their time.
+
+use std::time::Duration;
+
+use tokio::{io::AsyncReadExt as _, net::TcpSocket, time::Instant};
+
+use gatewayz_testkit::eventually;
+
+use crate::{
+    client::{Client, head},
+    gateway::{Gateway, SOON, Settings},
+    load::Load,
+};
+
+/// A byte now and then, until the other end has had enough of it.
+async fn loris(addr: std::net::SocketAddr) -> Duration {
+    let mut client = Client::connect(addr).await.unwrap();
+    let started = Instant::now();
+    let mut turns = tokio::time::interval(Duration::from_millis(300));
+    let mut words = b"GET /health HTTP/1.1\r\nhost: localhost\r\nx: "
+        .iter()
+        .chain(std::iter::repeat(&b'y'));
+    loop {
+        tokio::select! {
+            answer = client.answer(false) => {
+                answer.unwrap().is_problem(408, "REQUEST_TIMEOUT");
+                assert!(client.closed(SOON).await);
+                return started.elapsed();
+            }
+            _ = turns.tick() => {}
+        }
+        // Where the other end is gone, the answer is there to be read.
+        client.write([*words.next().unwrap()]).await.ok();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn heads_that_never_end_are_given_up_while_others_are_served() {
+    let gateway = Gateway::start(Settings::new().file("[server]\nheader_timeout = \"2s\"")).await;
+    let load = Load::start(gateway.addr, 2, |_| "/v1/models?gateway=all&limit=5".to_owned());
+    let slow: Vec<_> = (0..200).map(|_| tokio::spawn(loris(gateway.addr))).collect();
+    for one in slow {
+        let took = one.await.unwrap();
+        assert!(
+            took >= Duration::from_millis(1900) && took < Duration::from_secs(6),
+            "{took:?}"
+        );
+    }
+    let shots = load.end().await;
+    assert_eq!(crate::load::failures(&shots), Vec::<String>::new());
+    let slowest = shots.iter().map(|shot| shot.took).max().unwrap();
+    assert!(
+        shots.len() > 500 && slowest < Duration::from_secs(2),
+        "{} {slowest:?}",
+        shots.len()
+    );
+}
+
+#[tokio::test]
+async fn connections_that_nobody_uses_are_closed() {
+    let gateway = Gateway::start(Settings::new().file("[server]\nidle_timeout = \"1s\"")).await;
+    let mut silent = gateway.connect().await;
+    let mut used = gateway.connect().await;
+    let started = Instant::now();
+    assert_eq!(used.get("/health").await.unwrap().status, 200);
+    assert!(used.closed(SOON).await && silent.closed(SOON).await);
+    let took = started.elapsed();
+    assert!(
+        took >= Duration::from_millis(900) && took < Duration::from_secs(6),
+        "{took:?}"
+    );
+    // One that is used stays for longer than that.
+    let mut client = gateway.connect().await;
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(client.get("/health").await.unwrap().status, 200);
+    }
+}
+
+/// Connects with a small buffer, so that what is not read has to wait at the other end.
+async fn narrow(gateway: &Gateway) -> Client {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(32 << 10).unwrap();
+    Client::over(socket.connect(gateway.addr).await.unwrap())
+}
+
+async fn connections(gateway: &Gateway) -> f64 {
+    gateway.metric("active_connections", &["http"]).await
+}
+
+#[tokio::test]
+async fn a_caller_that_never_reads_is_cut_off() {
+    let limits = "[server]\nidle_timeout = \"1s\"\nrequest_timeout = \"1s\"\nheader_timeout = \"1s\"";
+    let gateway = Gateway::start(Settings::new().file(limits)).await;
+    let mut client = narrow(&gateway).await;
+    let request = head("GET", "/v1/models?gateway=all", &[]);
+    // Answers of more bytes than all buffers on the way have.
+    let many = request.repeat(400);
+    tokio::time::timeout(Duration::from_secs(1), client.write(many))
+        .await
+        .ok();
+    let cut = async || connections(&gateway).await <= 1.0;
+    let took = eventually(SOON, cut).await.unwrap();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let mut rest = Vec::new();
+    let read = client.socket.read_to_end(&mut rest).await;
+    assert!(rest.len() < 100 << 20, "{read:?}, {} bytes", rest.len());
+}
