@@ -19,6 +19,10 @@ const UPKEEP: Duration = Duration::from_secs(5);
 /// The longest pause between two tries to reach the database.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// How long the first read of the catalogue waits for the shared tier, where other nodes may have left it. It takes a
+/// quarter of a second to get there.
+const ATTACHING: Duration = Duration::from_secs(2);
+
 /// Starts it all, until `stop` becomes true.
 pub(crate) fn start(app: &Arc<App>, stop: &watch::Receiver<bool>) -> JoinSet<()> {
     let mut jobs = JoinSet::new();
@@ -47,7 +51,7 @@ async fn give_up_waiting(app: Arc<App>) {
 }
 
 async fn prepare_then_refresh(app: Arc<App>) {
-    prepare(&app).await;
+    tokio::join!(prepare(&app), attached(&app));
     if app.config().cache.warm_on_startup {
         refresh(&app, Job::Warm).await;
     }
@@ -60,6 +64,21 @@ async fn prepare_then_refresh(app: Arc<App>) {
         let interval = app.config().cache.refresh_interval;
         app.jobs.due_in(Job::Refresh, interval, app.node.time().wall());
         tokio::time::sleep(interval).await;
+    }
+}
+
+/// Waits for the shared tier, but not for one that does not come: what is read before is read for this node alone.
+async fn attached(app: &App) {
+    if app.tier.is_none() {
+        return;
+    }
+    let attached = async {
+        while !app.node.is_attached() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    if tokio::time::timeout(ATTACHING, attached).await.is_err() {
+        tracing::warn!("Redis does not answer; going on without it");
     }
 }
 

@@ -1,6 +1,6 @@
 //! A request on its way to a handler: matched, named, and with what is known of who sent it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
 use http::{header, request::Parts};
@@ -50,6 +50,8 @@ pub(crate) struct Call {
     pub(crate) head: Parts,
     /// Its body.
     pub(crate) body: RequestBody,
+    /// How long the body may take.
+    pub(crate) body_timeout: Duration,
     /// Its name.
     pub(crate) id: RequestId,
     /// Where it came from.
@@ -81,13 +83,21 @@ impl Call {
         match body {
             RequestBody::Ready(bytes) if bytes.len() > limit => Err(too_large()),
             RequestBody::Ready(bytes) => Ok(bytes),
-            RequestBody::Incoming(body) => match Limited::new(body, limit).collect().await {
-                Ok(whole) => Ok(whole.to_bytes()),
-                Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-                Err(error) => {
-                    Err(Problem::new(Code::MalformedRequest, "the body did not come whole").detail(error.to_string()))
+            RequestBody::Incoming(body) => {
+                let whole = Limited::new(body, limit).collect();
+                match tokio::time::timeout(self.body_timeout, whole).await {
+                    Ok(Ok(whole)) => Ok(whole.to_bytes()),
+                    Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+                    Ok(Err(error)) => {
+                        Err(Problem::new(Code::MalformedRequest, "the body did not come whole")
+                            .detail(error.to_string()))
+                    }
+                    Err(_elapsed) => Err(Problem::new(
+                        Code::RequestTimeout,
+                        "the body of the request did not come in time",
+                    )),
                 }
-            },
+            }
         }
     }
 

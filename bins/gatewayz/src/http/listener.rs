@@ -239,7 +239,8 @@ async fn accept<F>(
             match tls {
                 None => Box::pin(connection::run(socket, peer, front, limits, stage)).await,
                 Some(tls) => {
-                    let agreed = tokio::time::timeout(HANDSHAKE, tls.accept(socket)).await;
+                    // In a box, as what follows: a connection that says nothing has no room for a handshake.
+                    let agreed = Box::pin(tokio::time::timeout(HANDSHAKE, tls.accept(socket))).await;
                     if let Ok(Ok(socket)) = agreed {
                         Box::pin(connection::run(socket, peer, front, limits, stage)).await;
                     }

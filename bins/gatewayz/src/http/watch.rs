@@ -227,7 +227,13 @@ impl<S: AsyncWrite + Unpin> Watched<S> {
     }
 
     fn note_write(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(count)) if *count > 0) && self.watch.phase.load(Ordering::Relaxed) == BUSY {
+        let goes_on = match self.watch.phase.load(Ordering::Relaxed) {
+            BUSY => true,
+            // What is left of an answer that was handed over whole. Frames of HTTP/2 itself are no use of a connection.
+            IDLE => !self.watch.is_multiplexed(),
+            _ => false,
+        };
+        if goes_on && matches!(written, Poll::Ready(Ok(count)) if *count > 0) {
             self.watch.since.store(now(), Ordering::Relaxed);
         }
     }

@@ -230,6 +230,7 @@ where
             segments,
             head,
             body,
+            body_timeout: self.app.config().server.body_timeout,
             id,
             peer,
             caller: Caller::Anonymous,

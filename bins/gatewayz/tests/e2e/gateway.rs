@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use gatewayz_providers::Registry;
 use gatewayz_testkit::{Postgres, RedisServer, eventually};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -356,4 +357,23 @@ impl Database<'_> {
         let sql = format!("UPDATE models SET is_active = {active}, removed_at = {removed} WHERE {condition}");
         self.run(&sql).await;
     }
+}
+
+/// A configuration in which these providers alone are asked, all of them there.
+pub(crate) fn only(slugs: &[&str], url: &str) -> String {
+    let mut text = String::new();
+    for provider in Registry::builtin().unwrap().directory().iter() {
+        let slug = provider.slug.as_str();
+        // Writing into a string never fails.
+        if slugs.contains(&slug) {
+            writeln!(
+                text,
+                "[providers.{slug}]\nactive = true\nallow_private = true\nlist = {{ url = \"{url}\", auth = \"none\" }}"
+            )
+            .ok();
+        } else {
+            writeln!(text, "[providers.{slug}]\nenabled = false").ok();
+        }
+    }
+    text
 }

@@ -42,6 +42,8 @@ async fn a_request_too_many_is_refused_in_words_while_postgres_is_frozen() {
     let limits = "[server]\nconcurrency_limit = 1\nconcurrency_queue = 1\nconcurrency_wait = \"30s\"\n\
                   [cache]\nwarm_on_startup = false";
     let settings = Settings::new().file(limits).database(postgres.url());
+    // The first one fills the store, and has read it by then.
+    drop(Gateway::start(settings.clone()).await);
     let gateway = Gateway::start(settings).await;
     postgres.freeze().unwrap();
     let list = async || {

@@ -8,12 +8,16 @@
 
 mod admin;
 mod client;
+mod drain;
 mod errors;
 mod gateway;
 mod h2;
+mod idle;
 mod kept;
 mod limits;
 mod load;
+mod nodes;
+mod paging;
 mod reload;
 mod slow;
 mod tls;

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use tokio::{io::AsyncReadExt as _, net::TcpSocket, time::Instant};
 
-use gatewayz_testkit::eventually;
+use gatewayz_testkit::{SimulatedProvider, eventually, simulated::Reply};
 
 use crate::{
     client::{Client, head},
-    gateway::{Gateway, SOON, Settings},
+    gateway::{Gateway, SOON, Settings, only},
     load::Load,
 };
 
@@ -80,7 +80,7 @@ async fn connections_that_nobody_uses_are_closed() {
 /// Connects with a small buffer, so that what is not read has to wait at the other end.
 async fn narrow(gateway: &Gateway) -> Client {
     let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(32 << 10).unwrap();
+    socket.set_recv_buffer_size(64 << 10).unwrap();
     Client::over(socket.connect(gateway.addr).await.unwrap())
 }
 
@@ -105,4 +105,46 @@ async fn a_caller_that_never_reads_is_cut_off() {
     let mut rest = Vec::new();
     let read = client.socket.read_to_end(&mut rest).await;
     assert!(rest.len() < 100 << 20, "{read:?}, {} bytes", rest.len());
+}
+
+/// Longer than a connection may rest, but never resting: a whole answer that was handed over to the kernel in pieces.
+#[tokio::test]
+async fn a_caller_that_reads_slowly_gets_everything() {
+    let upstream = SimulatedProvider::start().await.unwrap();
+    upstream.route("/v1/models", Reply::models(8000));
+    let limits =
+        "[server]\nidle_timeout = \"1s\"\nrequest_timeout = \"10s\"\n[sync]\non_startup = true\nenabled = true";
+    let settings = Settings::new()
+        .file(limits)
+        .file(&only(&["groq"], &format!("{}/v1/models", upstream.url())))
+        .env("GATEWAYZ_SEED", "false")
+        .without("ENABLE_SCHEDULED_MODEL_SYNC");
+    let gateway = Gateway::start(settings).await;
+    let path = "/v1/models?gateway=all&limit=8000";
+    let full = async || gateway.get(path).await.json()["total"] == 8000;
+    eventually(SOON, full).await.unwrap();
+    let whole = gateway.get(path).await.body;
+
+    let mut client = narrow(&gateway).await;
+    client
+        .write(head("GET", path, &[("connection", "close")]))
+        .await
+        .unwrap();
+    let mut read = Vec::new();
+    let mut turns = tokio::time::interval(Duration::from_millis(25));
+    let started = Instant::now();
+    loop {
+        turns.tick().await;
+        let mut some = vec![0; whole.len() / 160];
+        match client.socket.read(&mut some).await.unwrap() {
+            0 => break,
+            n => read.extend_from_slice(&some[..n]),
+        }
+    }
+    assert!(
+        started.elapsed() > Duration::from_secs(3),
+        "{:?}: nothing was slow",
+        started.elapsed()
+    );
+    assert!(read.ends_with(&whole), "{} of {} bytes", read.len(), whole.len());
 }
