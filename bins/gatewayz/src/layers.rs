@@ -22,7 +22,9 @@ use crate::{
     http::{Answer, RequestBody},
 };
 
-/// The whole way in. Cheap to clone.
+/// The whole way in. Cheap to clone: a request takes a copy, and counting its parts would be a good part of a hit.
+///
+/// What it refers to lives as long as the process.
 pub(crate) fn stack(
     app: &Arc<App>,
 ) -> impl Service<Request<RequestBody>, Response = http::Response<crate::http::Body>, Error = Infallible, Future = Answer>
@@ -30,10 +32,11 @@ pub(crate) fn stack(
 + Send
 + Sync
 + 'static {
+    let app: &'static Arc<App> = Box::leak(Box::new(Arc::clone(app)));
     let calls = ServiceBuilder::new()
         .layer_fn(Isolate::new)
-        .layer_fn(|inner| Authenticate::new(Arc::clone(app), inner))
-        .layer_fn(|inner| Admit::new(Arc::clone(app), inner))
-        .service(Dispatch::new(Arc::clone(app)));
-    Cors::new(Arc::clone(app), Front::new(Arc::clone(app), calls))
+        .layer_fn(|inner| Authenticate::new(app, inner))
+        .layer_fn(|inner| Admit::new(app, inner))
+        .service(Dispatch::new(app));
+    Cors::new(app, Front::new(app, calls))
 }

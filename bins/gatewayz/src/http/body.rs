@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::watch::Open;
+use super::{Peer, watch::Open};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -140,29 +140,89 @@ impl http_body::Body for Body {
     }
 }
 
-/// The body of a request: off a connection, or at hand.
+/// The body of a request, and the connection that it comes from.
 #[derive(Debug)]
-pub(crate) enum RequestBody {
-    /// As it comes.
+pub(crate) struct RequestBody {
+    /// Where it comes from. It travels with the body, since a place among a request's extensions costs as much as a
+    /// look-up.
+    pub(crate) peer: Peer,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
     Incoming(Incoming),
-    /// Whole.
+    #[cfg(test)]
     Ready(Bytes),
+    Taken,
 }
 
 impl RequestBody {
+    /// A body off a connection.
+    pub(super) const fn incoming(body: Incoming, peer: Peer) -> Self {
+        Self {
+            peer,
+            source: Source::Incoming(body),
+        }
+    }
+
+    /// A body that is at hand, from this machine.
+    #[cfg(test)]
+    pub(crate) fn ready(bytes: Bytes) -> Self {
+        Self {
+            peer: Peer {
+                address: ([127, 0, 0, 1], 1).into(),
+                admin_listener: false,
+            },
+            source: Source::Ready(bytes),
+        }
+    }
+
+    /// The body, once; after that there is none.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            peer: self.peer,
+            source: std::mem::replace(&mut self.source, Source::Taken),
+        }
+    }
+
     /// Whether there is none.
     pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Incoming(body) => http_body::Body::is_end_stream(body),
-            Self::Ready(bytes) => bytes.is_empty(),
+        match &self.source {
+            Source::Incoming(body) => http_body::Body::is_end_stream(body),
+            #[cfg(test)]
+            Source::Ready(bytes) => bytes.is_empty(),
+            Source::Taken => true,
         }
     }
 
     /// The least number of bytes that are to come.
     pub(crate) fn least_len(&self) -> u64 {
-        match self {
-            Self::Incoming(body) => http_body::Body::size_hint(body).lower(),
-            Self::Ready(bytes) => bytes.len() as u64,
+        match &self.source {
+            Source::Incoming(body) => http_body::Body::size_hint(body).lower(),
+            #[cfg(test)]
+            Source::Ready(bytes) => bytes.len() as u64,
+            Source::Taken => 0,
+        }
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match &mut self.source {
+            Source::Incoming(body) => Pin::new(body).poll_frame(context),
+            #[cfg(test)]
+            Source::Ready(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then(|| Ok(Frame::data(bytes))))
+            }
+            Source::Taken => Poll::Ready(None),
         }
     }
 }

@@ -73,31 +73,20 @@ impl Call {
 
     /// The whole body, of at most so many bytes.
     pub(crate) async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
-        let body = std::mem::replace(&mut self.body, RequestBody::Ready(Bytes::new()));
-        let too_large = || {
-            Problem::new(
+        let whole = Limited::new(self.body.take(), limit).collect();
+        match tokio::time::timeout(self.body_timeout, whole).await {
+            Ok(Ok(whole)) => Ok(whole.to_bytes()),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Problem::new(
                 Code::PayloadTooLarge,
                 format!("the body of this request may have at most {limit} bytes"),
-            )
-        };
-        match body {
-            RequestBody::Ready(bytes) if bytes.len() > limit => Err(too_large()),
-            RequestBody::Ready(bytes) => Ok(bytes),
-            RequestBody::Incoming(body) => {
-                let whole = Limited::new(body, limit).collect();
-                match tokio::time::timeout(self.body_timeout, whole).await {
-                    Ok(Ok(whole)) => Ok(whole.to_bytes()),
-                    Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
-                    Ok(Err(error)) => {
-                        Err(Problem::new(Code::MalformedRequest, "the body did not come whole")
-                            .detail(error.to_string()))
-                    }
-                    Err(_elapsed) => Err(Problem::new(
-                        Code::RequestTimeout,
-                        "the body of the request did not come in time",
-                    )),
-                }
+            )),
+            Ok(Err(error)) => {
+                Err(Problem::new(Code::MalformedRequest, "the body did not come whole").detail(error.to_string()))
             }
+            Err(_elapsed) => Err(Problem::new(
+                Code::RequestTimeout,
+                "the body of the request did not come in time",
+            )),
         }
     }
 

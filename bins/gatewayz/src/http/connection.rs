@@ -98,8 +98,7 @@ where
         move |request: Request<Incoming>| {
             let open = Open::new(&watch);
             let is_last = *stage.borrow() != Stage::Serving && request.version() <= Version::HTTP_11;
-            let mut request = request.map(RequestBody::Incoming);
-            request.extensions_mut().insert(peer);
+            let request = request.map(|body| RequestBody::incoming(body, peer));
             // A service is cheap to clone, and `poll_ready` never has anybody wait: see the admission layer.
             front.clone().call(request).map(move |response| {
                 let mut response = response.map(|body| body.ending(open));

@@ -120,12 +120,12 @@ impl Drop for Queued {
 /// What waits runs on the runtime of the background: what it computes keeps no connection of its thread waiting.
 #[derive(Clone, Debug)]
 pub(super) struct Admit<S> {
-    app: Arc<App>,
+    app: &'static Arc<App>,
     inner: S,
 }
 
 impl<S> Admit<S> {
-    pub(super) const fn new(app: Arc<App>, inner: S) -> Self {
+    pub(super) const fn new(app: &'static Arc<App>, inner: S) -> Self {
         Self { app, inner }
     }
 }

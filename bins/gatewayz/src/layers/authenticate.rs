@@ -71,12 +71,12 @@ impl AdminKeys {
 /// Lets calls pass that may.
 #[derive(Clone, Debug)]
 pub(super) struct Authenticate<S> {
-    app: Arc<App>,
+    app: &'static Arc<App>,
     inner: S,
 }
 
 impl<S> Authenticate<S> {
-    pub(super) const fn new(app: Arc<App>, inner: S) -> Self {
+    pub(super) const fn new(app: &'static Arc<App>, inner: S) -> Self {
         Self { app, inner }
     }
 }
@@ -174,7 +174,7 @@ where
     }
 
     fn call(&mut self, mut call: Call) -> Answer {
-        match judge(&self.app, &call) {
+        match judge(self.app, &call) {
             Verdict::Pass(caller) => {
                 call.caller = caller;
                 self.inner.call(call)
@@ -186,9 +186,9 @@ where
                 Answer::now(problem.into_response(&call.id))
             }
             Verdict::Ask(digest) => {
-                let (app, mut inner) = (Arc::clone(&self.app), self.inner.clone());
+                let (app, mut inner) = (self.app, self.inner.clone());
                 Answer::later(async move {
-                    match ask(&app, digest, call.route.access).await {
+                    match ask(app, digest, call.route.access).await {
                         Ok(caller) => {
                             call.caller = caller;
                             match inner.call(call).await {

@@ -19,17 +19,17 @@ use crate::{
 /// Answers to web pages say who may read them. Requests of anybody else pass untouched.
 #[derive(Clone, Debug)]
 pub(super) struct Cors<S> {
-    app: Arc<App>,
+    app: &'static Arc<App>,
     inner: S,
 }
 
 impl<S> Cors<S> {
-    pub(super) const fn new(app: Arc<App>, inner: S) -> Self {
+    pub(super) const fn new(app: &'static Arc<App>, inner: S) -> Self {
         Self { app, inner }
     }
 
     fn layer(&self) -> CorsLayer {
-        let app = Arc::clone(&self.app);
+        let app = self.app;
         let allowed = move |origin: &HeaderValue, _: &http::request::Parts| {
             origin
                 .to_str()

@@ -17,11 +17,11 @@ use crate::{
 /// Calls the handler of a call's route.
 #[derive(Clone, Debug)]
 pub(super) struct Dispatch {
-    app: Arc<App>,
+    app: &'static Arc<App>,
 }
 
 impl Dispatch {
-    pub(super) const fn new(app: Arc<App>) -> Self {
+    pub(super) const fn new(app: &'static Arc<App>) -> Self {
         Self { app }
     }
 }
@@ -38,11 +38,11 @@ impl Service<Call> for Dispatch {
     fn call(&mut self, call: Call) -> Answer {
         let later = match call.route.handler {
             Handler::Now(now) => {
-                let outcome = now(&self.app, &call);
+                let outcome = now(self.app, &call);
                 return Answer::now(outcome.unwrap_or_else(|problem| problem.into_response(&call.id)));
             }
             Handler::AtHand { now, later } => {
-                if let Some(outcome) = now(&self.app, &call) {
+                if let Some(outcome) = now(self.app, &call) {
                     return Answer::now(outcome.unwrap_or_else(|problem| problem.into_response(&call.id)));
                 }
                 later
@@ -50,7 +50,7 @@ impl Service<Call> for Dispatch {
             Handler::Later(later) => later,
         };
         let id = call.id.clone();
-        let outcome = later(Arc::clone(&self.app), call);
+        let outcome = later(Arc::clone(self.app), call);
         Answer::later(async move { outcome.await.unwrap_or_else(|problem| problem.into_response(&id)) })
     }
 }

@@ -2,7 +2,6 @@
 
 use std::{
     convert::Infallible,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
     task::{Context, Poll},
     time::Instant,
@@ -23,12 +22,12 @@ const OVERHEAD: HeaderName = HeaderName::from_static("x-gatewayz-overhead-us");
 /// Names requests, finds their routes, and counts them.
 #[derive(Clone, Debug)]
 pub(super) struct Front<S> {
-    app: Arc<App>,
+    app: &'static Arc<App>,
     inner: S,
 }
 
 impl<S> Front<S> {
-    pub(super) const fn new(app: Arc<App>, inner: S) -> Self {
+    pub(super) const fn new(app: &'static Arc<App>, inner: S) -> Self {
         Self { app, inner }
     }
 }
@@ -177,12 +176,9 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Answer {
         let started = precisely_now();
-        let (mut head, body) = request.into_parts();
+        let (head, body) = request.into_parts();
         let id = RequestId::of(&head.headers);
-        let peer = head.extensions.remove::<Peer>().unwrap_or(Peer {
-            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0),
-            admin_listener: false,
-        });
+        let peer = body.peer;
         let mut asked = Asked {
             started,
             metrics: Arc::clone(&self.app.http.unmatched),
@@ -222,7 +218,7 @@ where
             .collect();
         asked.route = route.name;
         asked.metrics = Arc::clone(self.app.http.of(route));
-        if let Err(problem) = guard_body(&self.app, &head, &body) {
+        if let Err(problem) = guard_body(self.app, &head, &body) {
             return Answer::now(asked.finish(problem.into_response(&id)));
         }
         let call = Call {

@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, sync::Arc};
 use futures_util::future::BoxFuture;
 use gatewayz_cache_core::Lookup;
 use gatewayz_catalog::{
-    CatalogError, Encoding, Extras, Filter, Gateway, Page, Query, Start, UniqueQuery, UniqueShape, Window,
+    CatalogError, Encoding, Extras, Filter, Gateway, Page, PageKey, Query, Start, UniqueQuery, UniqueShape, Window,
 };
 
 use super::{cut::gateway_or_nobody, schemas};
@@ -205,6 +205,14 @@ enum Asked {
 }
 
 impl Asked {
+    /// The page that is asked for.
+    fn key(&self) -> PageKey {
+        match self {
+            Self::Rows(query, extras) => PageKey::new(query, extras),
+            Self::Unique(query, shape) => PageKey::unique(query, *shape),
+        }
+    }
+
     fn read(app: &App, call: &Call, default_gateway: &str) -> Result<Self, Problem> {
         let params = call.params()?;
         let gateway = gateway_or_nobody(app, params.text("gateway").unwrap_or(default_gateway))?;
@@ -260,16 +268,67 @@ pub(crate) fn window(params: &Params<'_>) -> Result<Window, Problem> {
 }
 
 fn list_at_hand(app: &Arc<App>, call: &Call, default_gateway: &'static str) -> Option<Outcome> {
-    let asked = match Asked::read(app, call, default_gateway) {
-        Ok(asked) => asked,
-        Err(problem) => return Some(Err(problem)),
+    let query = call.head.uri.query().unwrap_or_default();
+    let hit = match keys::remembered(default_gateway, query, |key| app.catalog.page_at_hand(key)) {
+        Some(hit) => hit?,
+        None => {
+            let key = match Asked::read(app, call, default_gateway) {
+                Ok(asked) => asked.key(),
+                Err(problem) => return Some(Err(problem)),
+            };
+            let hit = app.catalog.page_at_hand(&key);
+            // Whether a name that nobody has is an error may change while the process lives.
+            if app.config().cache.unknown_gateway == UnknownGateway::Error {
+                keys::remember(default_gateway, query, key);
+            }
+            hit?
+        }
     };
-    let key = match &asked {
-        Asked::Rows(query, extras) => gatewayz_catalog::PageKey::new(query, extras),
-        Asked::Unique(query, shape) => gatewayz_catalog::PageKey::unique(query, *shape),
-    };
-    let hit = app.catalog.page_at_hand(&key)?;
     page(call, &hit).map(Ok)
+}
+
+/// Which page a query means, by its text: reading it takes as long as everything else that a hit does.
+///
+/// Nothing that is remembered here can become untrue: a text means the same page for as long as the process lives, and
+/// whether that page may be served is asked each time.
+mod keys {
+    use std::{cell::RefCell, collections::HashMap};
+
+    use gatewayz_catalog::PageKey;
+
+    /// Longer queries are read each time.
+    const LONGEST: usize = 256;
+    /// With more of them, it begins anew.
+    const MOST: usize = 512;
+
+    type Keys = HashMap<Box<str>, PageKey, foldhash::fast::RandomState>;
+
+    thread_local! {
+        static KEYS: RefCell<[Keys; 2]> = RefCell::default();
+    }
+
+    fn of(default_gateway: &str) -> usize {
+        usize::from(default_gateway == super::DEFAULT_GATEWAY)
+    }
+
+    /// Looks at the page of a text, if that is remembered.
+    pub(super) fn remembered<T>(default_gateway: &str, text: &str, look: impl FnOnce(&PageKey) -> T) -> Option<T> {
+        KEYS.with_borrow(|keys| keys[of(default_gateway)].get(text).map(look))
+    }
+
+    /// Remembers the page of a text.
+    pub(super) fn remember(default_gateway: &str, text: &str, key: PageKey) {
+        if text.len() > LONGEST {
+            return;
+        }
+        KEYS.with_borrow_mut(|keys| {
+            let keys = &mut keys[of(default_gateway)];
+            if keys.len() >= MOST {
+                keys.clear();
+            }
+            keys.insert(text.into(), key);
+        });
+    }
 }
 
 fn list(app: Arc<App>, call: Call, default_gateway: &'static str) -> BoxFuture<'static, Outcome> {

@@ -97,7 +97,7 @@ impl Gateway {
         for (name, value) in head {
             request = request.header(*name, *value);
         }
-        let body = RequestBody::Ready(Bytes::copy_from_slice(body.as_bytes()));
+        let body = RequestBody::ready(Bytes::copy_from_slice(body.as_bytes()));
         let mut stack = layers::stack(&self.app);
         let (head, body) = stack.call(request.body(body).unwrap()).await.unwrap().into_parts();
         Got {

@@ -1,6 +1,6 @@
 //! The compressed forms of a page.
 
-use std::io::Write as _;
+use std::{borrow::Cow, io::Write as _};
 
 use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
@@ -58,10 +58,10 @@ impl Page {
 
     /// The entity tag of a form, with its quotes: different bytes have different tags.
     #[must_use]
-    pub fn etag_of(&self, encoding: Encoding) -> String {
+    pub fn etag_of(&self, encoding: Encoding) -> Cow<'_, str> {
         match encoding.as_str() {
-            None => self.etag().to_owned(),
-            Some(word) => format!("{}-{word}\"", self.etag().trim_end_matches('"')),
+            None => Cow::Borrowed(self.etag()),
+            Some(word) => Cow::Owned(format!("{}-{word}\"", self.etag().trim_end_matches('"'))),
         }
     }
 }
