@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod check;
+mod reference;
 mod shape;
 mod site;
 
@@ -13,6 +14,7 @@ use serde_json::{Map, Value, json};
 #[cfg(test)]
 pub(crate) use self::check::check;
 pub(crate) use self::{
+    reference::reference,
     shape::{Book, Shape, shape},
     site::page,
 };

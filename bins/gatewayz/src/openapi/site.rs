@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::http::{Access, Kind, Payload, Place, Route};
+use super::reference::words;
+use crate::http::{Access, Payload, Place, Route};
 
 /// The page.
 pub(crate) fn page(routes: &[&'static Route]) -> String {
@@ -54,17 +55,7 @@ pub(crate) fn page(routes: &[&'static Route]) -> String {
         }
         html.push_str("<table>");
         for param in route.params {
-            let kind = match param.kind {
-                Kind::Text(_) => "text".to_owned(),
-                Kind::Flag => "true or false".to_owned(),
-                Kind::Whole { least, most } => format!("{least} to {most}"),
-                Kind::Price => "USD per token".to_owned(),
-                Kind::Word(words) => words.join(", "),
-                Kind::Words(words) => format!("some of {}", words.join(", ")),
-                Kind::Gateway => "a provider or all".to_owned(),
-                Kind::List { most, .. } => format!("up to {most} texts, with commas between them"),
-                Kind::Modality => "such as text+image->text".to_owned(),
-            };
+            let kind = words(param.kind);
             let place = if param.place == Place::Path { "path" } else { "query" };
             let default = param
                 .default
@@ -98,7 +89,7 @@ struct Escaped<'a>(&'a str);
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for part in self.0.split_inclusive(['&', '<', '>', '"']) {
-            let (text, mark) = part.split_at(part.len() - part.ends_with(['&', '<', '>', '"']) as usize);
+            let (text, mark) = part.split_at(part.len() - usize::from(part.ends_with(['&', '<', '>', '"'])));
             f.write_str(text)?;
             f.write_str(match mark {
                 "&" => "&amp;",
