@@ -14,6 +14,11 @@ mod telemetry;
 
 use std::process::ExitCode;
 
+/// How it is used is said where it is built: `.cargo/config.toml`.
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     cli::run()
 }

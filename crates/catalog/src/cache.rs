@@ -182,7 +182,7 @@ impl<S: CatalogStore> Catalog<S> {
                     .capacity(
                         Capacity::bytes(options.pages)
                             .with_entries(4096)
-                            .with_largest(options.pages / 2),
+                            .with_largest(options.pages / 4 * 3),
                     )
                     .weigh(Page::weight)
                     .build()?,

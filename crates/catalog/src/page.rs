@@ -116,7 +116,7 @@ impl Page {
         }
         body.extend_from_slice(b"],");
         body.extend_from_slice(fields);
-        Self::new(Bytes::from(body), Bytes::new(), Bytes::new())
+        Self::new(Bytes::from(body.into_boxed_slice()), Bytes::new(), Bytes::new())
     }
 
     fn new(head: Bytes, rows: Bytes, tail: Bytes) -> Self {

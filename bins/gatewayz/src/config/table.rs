@@ -452,7 +452,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "cache.page_memory",
         &[],
         Bytes(64 * KIB, 1024 * GIB),
-        Is("16MiB"),
+        Is("8MiB"),
         "How much memory rendered pages may take.",
     ),
     setting(

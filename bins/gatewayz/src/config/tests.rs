@@ -98,7 +98,7 @@ fn nothing_said_is_the_default() {
     assert_eq!(config.cache.refresh_interval, ms(840_000));
     assert_eq!(
         (config.cache.snapshot_memory, config.cache.page_memory),
-        (256 << 20, 16 << 20)
+        (256 << 20, 8 << 20)
     );
     assert_eq!(config.cache.unknown_gateway, UnknownGateway::Error);
     assert!(config.sync.enabled && !config.sync.on_startup && config.sync.seed);

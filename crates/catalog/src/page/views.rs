@@ -87,7 +87,7 @@ impl Page {
         if let Some(brace) = body.get_mut(fields) {
             *brace = b',';
         }
-        let mut page = Self::new(Bytes::from(body), Bytes::new(), Bytes::new());
+        let mut page = Self::new(Bytes::from(body.into_boxed_slice()), Bytes::new(), Bytes::new());
         page.etag = etag(snapshot.epoch(), &key);
         page
     }

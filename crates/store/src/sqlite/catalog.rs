@@ -101,10 +101,16 @@ impl CatalogStore for SqliteStore {
                 }
                 (Some(_), true) => select!("WHERE m.id > ?1 AND p.slug = ?3 ORDER BY m.id LIMIT ?2"),
             })?;
-            match &filter.provider {
+            let page = match &filter.provider {
                 None => stored_all(&mut rows, params![after, limit]),
                 Some(slug) => stored_all(&mut rows, params![after, limit, slug.as_str()]),
+            }?;
+            drop(rows);
+            if limit == u32::MAX {
+                // The whole is read seldom: its pages need not stay in memory until then.
+                connection.execute_batch("PRAGMA shrink_memory")?;
             }
+            Ok(page)
         };
         self.read(page).await.map_err(Fail::store)
     }
