@@ -25,6 +25,8 @@ pub struct Keyspace {
     pub schema: u32,
     /// How long its values live, and what is done when they are missing.
     pub policy: Policy,
+    /// Whether its values are shown to nobody, administrators included: see [`Node::inspect`](crate::Node::inspect).
+    pub secret: bool,
 }
 
 impl Keyspace {
@@ -35,7 +37,15 @@ impl Keyspace {
             name,
             schema: 1,
             policy,
+            secret: false,
         }
+    }
+
+    /// The same keyspace with values that are shown to nobody.
+    #[must_use]
+    pub const fn secret(mut self) -> Self {
+        self.secret = true;
+        self
     }
 
     /// The same keyspace with another schema version.

@@ -36,7 +36,7 @@ pub use self::{
     loader::{LoadError, Loaded, Loader, LoaderFn, loader_fn},
     lookup::{CacheStatus, Lookup},
     memory::{Capacity, MemoryTier},
-    node::{Node, NodeBuilder},
+    node::{InspectError, Inspected, Node, NodeBuilder},
     stats::{CacheStats, DebouncerStats, LocalStats, WarmerStats},
     tier::{
         Acquired, Attachment, FillLease, Filled, Intent, InvalidationSink, LocalTier, NodePort, Propagation,

@@ -8,6 +8,7 @@ use std::{
 
 use parking_lot::RwLock;
 use serde::{Serialize, de::DeserializeOwned};
+use thiserror::Error;
 
 use crate::{
     cache::{CacheBuilder, LocalSide},
@@ -17,7 +18,10 @@ use crate::{
     invalidation::{Invalidation, InvalidationGraph, UnknownSubject},
     keyspace::{InvalidKeyspace, Keyspace},
     stats::{CacheStats, DebouncerStats},
-    tier::{Attachment, FillLease, InvalidationSink, NodePort, Propagation, SharedHandle, SharedKey, SharedTier},
+    tier::{
+        Attachment, FillLease, InvalidationSink, NodePort, Propagation, SharedError, SharedHandle, SharedKey,
+        SharedTier, Stored,
+    },
 };
 
 /// The caches of one process. Cheap to clone; every cache holds one.
@@ -33,6 +37,37 @@ struct Inner {
     graph: InvalidationGraph,
     time: Time,
     debouncer: Arc<Debouncer>,
+}
+
+/// One entry, as an operator looks at it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspected {
+    /// The name of its key, without the deployment's prefix.
+    pub name: String,
+    /// The name of its keyspace.
+    pub keyspace: &'static str,
+    /// Whether this node has it in memory, in whatever condition.
+    pub held: bool,
+    /// Whether values of its keyspace are shared at all.
+    pub is_shared: bool,
+    /// What the shared tier has.
+    pub stored: Option<Stored>,
+}
+
+/// Why an entry cannot be looked at.
+#[derive(Clone, Debug, Error)]
+#[non_exhaustive]
+pub enum InspectError {
+    /// No cache of this node has a key of this name.
+    #[error("no cache has a key of this name")]
+    Unknown,
+    /// Values of the keyspace are shown to nobody.
+    #[error("values of `{0}` are shown to nobody")]
+    Secret(&'static str),
+    /// The shared tier cannot say.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
 }
 
 /// A node in the making.
@@ -218,6 +253,38 @@ impl Node {
             .iter()
             .map(|cache| (cache.keyspace().name, cache.stats()))
             .collect()
+    }
+
+    /// What is known of one entry, by the name of its key: for operators. Loads nothing, counts nothing, and changes
+    /// nothing but that the shared tier drops a value that it cannot read.
+    ///
+    /// # Errors
+    ///
+    /// [`InspectError`] when the name is no cache's, when the values are shown to nobody, or when the shared tier does
+    /// not answer.
+    pub async fn inspect(&self, name: &str) -> Result<Inspected, InspectError> {
+        let (keyspace, key, held, is_shared) = {
+            let caches = self.inner.registry.caches.read();
+            let found = caches
+                .iter()
+                .find_map(|cache| Some((cache, cache.shared_key_of(name)?)));
+            let (cache, key) = found.ok_or(InspectError::Unknown)?;
+            (*cache.keyspace(), key, cache.holds(name), cache.is_shared())
+        };
+        if keyspace.secret {
+            return Err(InspectError::Secret(keyspace.name));
+        }
+        let stored = match &self.inner.shared {
+            Some(shared) if is_shared => shared.get(&key).await?,
+            _ => None,
+        };
+        Ok(Inspected {
+            name: key.name,
+            keyspace: keyspace.name,
+            held,
+            is_shared,
+            stored,
+        })
     }
 
     /// What the debouncer has done.

@@ -8,7 +8,7 @@ use crate::{
     key::CacheKey,
     keyspace::Keyspace,
     stats::{CacheStats, LocalStats, WarmerStats, percent},
-    tier::{LocalTier, SharedTier},
+    tier::{LocalTier, SharedKey, SharedTier},
 };
 
 /// What a node does to the local side of each of its caches.
@@ -18,6 +18,9 @@ pub(crate) trait LocalSide: fmt::Debug + Send + Sync {
     fn apply(&self, invalidation: &Invalidation);
     fn clear(&self);
     fn holds(&self, name: &str) -> bool;
+    /// The key of a name as the shared tier sees it, if the name is one of this keyspace.
+    fn shared_key_of(&self, name: &str) -> Option<SharedKey>;
+    fn is_shared(&self) -> bool;
     fn stats(&self) -> CacheStats;
     fn publish(&self);
 }
@@ -83,6 +86,14 @@ where
         self.keyspace
             .key::<K>(name)
             .is_some_and(|key| self.local.get(&key).is_some())
+    }
+
+    fn shared_key_of(&self, name: &str) -> Option<SharedKey> {
+        self.keyspace.key::<K>(name).map(|key| self.shared_key(&key))
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     fn stats(&self) -> CacheStats {

@@ -13,6 +13,8 @@ mod freshness;
 #[cfg(test)]
 mod insert;
 #[cfg(test)]
+mod inspect;
+#[cfg(test)]
 mod invalidation;
 #[cfg(test)]
 mod keys;
