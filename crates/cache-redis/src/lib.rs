@@ -20,6 +20,7 @@ mod waiters;
 
 mod inner;
 mod invalidate;
+mod server;
 mod session;
 mod supervisor;
 mod tier;
@@ -28,6 +29,7 @@ mod values;
 
 pub use self::{
     config::{BreakerConfig, Endpoint, EndpointParts, Host, InvalidConfig, RedisConfig, Secret, Topology, ValueFormat},
+    server::ServerInfo,
     stats::TierStats,
     tier::RedisTier,
 };

@@ -14,6 +14,7 @@ use crate::{
     inner::Inner,
     invalidate::Claim,
     link::Blueprint,
+    server::ServerInfo,
     stats::TierStats,
     supervisor,
 };
@@ -90,6 +91,15 @@ impl RedisTier {
         stats.damaged = self.inner.meters.n_damaged.load(Relaxed);
         stats.errors = self.inner.meters.n_errors.load(Relaxed);
         stats
+    }
+
+    /// What the server says of itself. One `INFO`: for every few seconds, not for every request.
+    ///
+    /// # Errors
+    ///
+    /// [`SharedError`] when it does not answer within a command's time-out.
+    pub async fn server_info(&self) -> Result<ServerInfo, SharedError> {
+        self.inner.server_info().await
     }
 
     /// Gives the node's lease back and ends the tier's tasks, within a command's time-out. Calls from then on say that

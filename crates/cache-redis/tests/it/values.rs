@@ -184,3 +184,22 @@ async fn an_absence_and_what_is_left_of_a_ttl_are_stored() -> Outcome {
     drop(a.lead(&k).await);
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_says_how_it_is() -> Outcome {
+    let server = RedisServer::start().await?;
+    let a = Peer::of(&server).await;
+    let k = key("models:provider:openrouter");
+    a.fill(&k, "[]").await;
+    a.get(&k).await;
+    let info = a.tier.server_info().await?;
+    assert_eq!(info.role.as_deref(), Some("master"));
+    assert!(info.connected_clients.is_some_and(|clients| clients > 0), "{info:?}");
+    assert!(info.used_memory.is_some_and(|bytes| bytes > 100_000), "{info:?}");
+    assert!(info.keyspace_hits.is_some_and(|hits| hits > 0), "{info:?}");
+    assert!(
+        info.hit_rate_percent()
+            .is_some_and(|rate| (0.0..=100.0).contains(&rate))
+    );
+    Ok(())
+}
