@@ -15,7 +15,7 @@ mod text;
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
-use gatewayz_cache_core::{InvalidKeyspace, Node, Time, UnixMillis};
+use gatewayz_cache_core::{InvalidKeyspace, Node, Propagation, Time, UnixMillis};
 use gatewayz_catalog::{ListError, Slug};
 use parking_lot::Mutex;
 
@@ -126,7 +126,7 @@ impl ProviderStates {
         let inner = &*self.0;
         let now = inner.time.wall();
         inner.good.lock().insert(provider.clone(), (now, rows));
-        inner.recover(provider, now).await;
+        let _told_later_where_deferred = inner.recover(provider, now).await;
         inner.breakers.record(provider, permit, true).await;
     }
 
@@ -147,7 +147,7 @@ impl ProviderStates {
             back_off_secs = after.backoff,
             "provider left alone"
         );
-        inner.errors.write([(provider.clone(), Some(after))]).await;
+        let _told_later_where_deferred = inner.errors.write([(provider.clone(), Some(after))]).await;
         if Quota::concerns(provider) && matches!(error, ListError::Quota(_)) {
             inner.quota.used_up(now).await;
         }
@@ -180,25 +180,26 @@ impl ProviderStates {
         }
     }
 
-    /// Forgets the failures of a provider: it is asked again at once.
-    pub async fn reset(&self, provider: &Slug) {
+    /// Forgets the failures of a provider: it is asked again at once. Says whether every node knows.
+    pub async fn reset(&self, provider: &Slug) -> Propagation {
         let inner = &*self.0;
-        inner.recover(provider, inner.time.wall()).await;
-        inner.breakers.reset(provider).await;
+        let recovered = inner.recover(provider, inner.time.wall()).await;
+        recovered.and(inner.breakers.reset(provider).await)
     }
 }
 
 impl Inner {
-    async fn recover(&self, provider: &Slug, now: UnixMillis) {
+    async fn recover(&self, provider: &Slug, now: UnixMillis) -> Propagation {
+        let mut told = Propagation::Acknowledged;
         let state = self.errors.read(provider).await;
         if state.is_some_and(|(state, _age)| state.error.is_some()) {
-            self.errors
-                .write([(provider.clone(), Some(ErrorState::recovered(now)))])
-                .await;
+            let recovered = (provider.clone(), Some(ErrorState::recovered(now)));
+            told = self.errors.write([recovered]).await;
         }
         if Quota::concerns(provider) {
-            self.quota.clear().await;
+            told = told.and(self.quota.clear().await);
         }
+        told
     }
 }
 

@@ -26,7 +26,8 @@ const TOKENS: Keyspace = Keyspace::new(
     Policy::new(Duration::from_secs(3600))
         .with_timeouts(Duration::from_secs(2), Duration::from_secs(10))
         .incoherent(),
-);
+)
+.secret();
 
 /// So long before it ends a token is no longer used, or half of its life where that is less.
 const MARGIN: Duration = Duration::from_secs(60);

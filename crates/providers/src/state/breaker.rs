@@ -133,6 +133,15 @@ impl Breaker {
         self.opened
     }
 
+    /// How many calls the window has, and how many of them failed.
+    pub(crate) fn recent(&self, now: Tick) -> (u32, u32) {
+        let since = now.before(self.policy.window);
+        let within = self.calls.iter().filter(|(at, _)| *at > since);
+        within.fold((0, 0), |(calls, failures), (_, success)| {
+            (calls + 1, failures + u32::from(!success))
+        })
+    }
+
     /// What it says to a call now. Changes nothing.
     pub(crate) fn ask(&self, now: Tick) -> Admission {
         match self.state {

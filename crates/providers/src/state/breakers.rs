@@ -4,7 +4,8 @@ use std::{collections::HashMap, convert::Infallible, fmt, sync::Arc, time::Durat
 
 use foldhash::fast::RandomState;
 use gatewayz_cache_core::{
-    Cache, CacheKey, InvalidKeyspace, Jitter, Keyspace, Loaded, Node, Policy, Tick, Time, UnixMillis, loader_fn,
+    Cache, CacheKey, InvalidKeyspace, Jitter, Keyspace, Loaded, Node, Policy, Propagation, Tick, Time, UnixMillis,
+    loader_fn,
 };
 use gatewayz_catalog::Slug;
 use parking_lot::Mutex;
@@ -110,6 +111,12 @@ pub struct BreakerView {
     pub success_count: u32,
     /// When it opened last, while it is not closed.
     pub opened_at: Option<UnixMillis>,
+    /// For how long calls are refused from now on; zero where one may go.
+    pub retry_in: Duration,
+    /// How many calls this node made within the window in which failures are counted.
+    pub recent_calls: u32,
+    /// How many of those failed.
+    pub recent_failures: u32,
 }
 
 impl Breakers {
@@ -148,7 +155,7 @@ impl Breakers {
                     (breaker.probe(), breaker.state() != before)
                 });
                 if begun {
-                    inner.publish(provider).await;
+                    let _told_later_where_deferred = inner.publish(provider).await;
                 }
                 Ok(permit)
             }
@@ -163,7 +170,7 @@ impl Breakers {
             inner.learn_counts(provider).await;
         }
         if inner.with(provider, |breaker, now| breaker.record(permit, success, now)) {
-            inner.publish(provider).await;
+            let _told_later_where_deferred = inner.publish(provider).await;
         }
         if permit.probe {
             inner.release(provider).await;
@@ -177,12 +184,13 @@ impl Breakers {
         }
     }
 
-    /// Closes a breaker.
-    pub async fn reset(&self, provider: &Slug) {
+    /// Closes a breaker. Says whether every node knows.
+    pub async fn reset(&self, provider: &Slug) -> Propagation {
         let inner = &*self.0;
         inner.own.lock().insert(provider.clone(), Breaker::new(inner.policy));
-        inner.publish(provider).await;
+        let told = inner.publish(provider).await;
         inner.release(provider).await;
+        told
     }
 
     /// A breaker as it stands.
@@ -191,11 +199,20 @@ impl Breakers {
         inner.learn(provider).await;
         inner.learn_counts(provider).await;
         let wall = inner.time.wall();
-        inner.with(provider, |breaker, now| BreakerView {
-            state: breaker.state(),
-            failure_count: breaker.failures(),
-            success_count: breaker.successes(),
-            opened_at: (breaker.state() != BreakerState::Closed).then(|| wall.before(now.since(breaker.opened()))),
+        inner.with(provider, |breaker, now| {
+            let (recent_calls, recent_failures) = breaker.recent(now);
+            BreakerView {
+                state: breaker.state(),
+                failure_count: breaker.failures(),
+                success_count: breaker.successes(),
+                opened_at: (breaker.state() != BreakerState::Closed).then(|| wall.before(now.since(breaker.opened()))),
+                retry_in: match breaker.ask(now) {
+                    Admission::Reject(left) => left,
+                    Admission::Pass(_) | Admission::Probe => Duration::ZERO,
+                },
+                recent_calls,
+                recent_failures,
+            }
         })
     }
 }
@@ -246,7 +263,7 @@ impl Inner {
     }
 
     /// Tells the cluster. The state comes last: who reads it finds the rest.
-    async fn publish(&self, provider: &Slug) {
+    async fn publish(&self, provider: &Slug) -> Propagation {
         let wall = self.time.wall();
         let (state, failures, successes, opened) = self.with(provider, |breaker, now| {
             let opened = wall.before(now.since(breaker.opened()));
@@ -261,7 +278,7 @@ impl Inner {
         ];
         let parts = parts.map(|(part, value)| (Key(provider.clone(), part), value));
         let differs = |(key, value): &(Key, Option<String>)| !self.shared.knows(key, value.as_ref());
-        self.shared.write(parts.into_iter().filter(differs)).await;
+        self.shared.write(parts.into_iter().filter(differs)).await
     }
 
     /// Claims the one probe: whoever fills the key has it.

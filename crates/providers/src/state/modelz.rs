@@ -4,8 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use gatewayz_cache_core::{
-    Cache, InvalidKeyspace, Jitter, Keyspace, LoadError, Loaded, Loader, Node, Pace, Policy, Refreshed, Time,
-    UnixMillis,
+    Cache, InvalidKeyspace, Jitter, Keyspace, LoadError, Loaded, Loader, Node, Pace, Policy, Propagation, Refreshed,
+    Time, UnixMillis,
 };
 use http::{Request, header};
 use serde_json::Value;
@@ -130,10 +130,10 @@ impl ModelzTokens {
         }
     }
 
-    /// Forgets the tokens.
-    pub async fn clear(&self) {
-        self.timestamp.write([((), None)]).await;
-        let _told_later_where_deferred = self.cache.clear().await;
+    /// Forgets the tokens, on every node.
+    pub async fn clear(&self) -> Propagation {
+        let timestamp = self.timestamp.write([((), None)]).await;
+        timestamp.and(self.cache.clear().await)
     }
 
     /// How old the tokens are. Asks nobody for new ones.
@@ -159,7 +159,7 @@ impl ModelzTokens {
             .await
             .and_then(|(text, _)| text.parse::<u64>().ok());
         if known.is_none_or(|known| known.abs_diff(at) > 1) {
-            self.timestamp.write([((), Some(at.to_string()))]).await;
+            let _told_later_where_deferred = self.timestamp.write([((), Some(at.to_string()))]).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewayz_cache_core::{Cache, InvalidKeyspace, Jitter, Keyspace, Node, Policy, Time, UnixMillis};
+use gatewayz_cache_core::{Cache, InvalidKeyspace, Jitter, Keyspace, Node, Policy, Propagation, Time, UnixMillis};
 use gatewayz_catalog::Slug;
 use serde::{Deserialize, Serialize};
 
@@ -55,16 +55,20 @@ impl Quota {
 
     pub(super) async fn used_up(&self, now: UnixMillis) {
         // The flag comes last: who sees it finds the rest.
-        self.timestamp.write([((), Some(now.to_string()))]).await;
-        self.back_off.write([((), Some(QUOTA.as_secs().to_string()))]).await;
-        self.error.write([((), Some(Flag { error: true }))]).await;
+        let timestamp = self.timestamp.write([((), Some(now.to_string()))]).await;
+        let back_off = self.back_off.write([((), Some(QUOTA.as_secs().to_string()))]).await;
+        let error = self.error.write([((), Some(Flag { error: true }))]).await;
+        // This node knows in any case, and the others hear of it as soon as may be.
+        let _told_later_where_deferred = timestamp.and(back_off).and(error);
     }
 
-    pub(super) async fn clear(&self) {
-        if self.error.read(&()).await.is_some() {
-            self.error.write([((), None)]).await;
-            self.timestamp.write([((), None)]).await;
-            self.back_off.write([((), None)]).await;
+    /// Forgets it. Whether the others have, too.
+    pub(super) async fn clear(&self) -> Propagation {
+        if self.error.read(&()).await.is_none() {
+            return Propagation::Acknowledged;
         }
+        let error = self.error.write([((), None)]).await;
+        let timestamp = self.timestamp.write([((), None)]).await;
+        error.and(timestamp).and(self.back_off.write([((), None)]).await)
     }
 }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
-use gatewayz_cache_core::{Cache, CacheKey, Loaded, Loader, Tick, Time};
+use gatewayz_cache_core::{Cache, CacheKey, Loaded, Loader, Propagation, Tick, Time};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
@@ -93,8 +93,8 @@ impl<K: CacheKey, V: Clone + PartialEq + Send + Sync + 'static> Replicated<K, V>
         self.own.value(key).map(|(value, _age)| value).as_ref() == value
     }
 
-    /// Replaces values here at once, and everywhere as soon as may be, in this order.
-    pub(crate) async fn write(&self, values: impl IntoIterator<Item = (K, Option<V>)>) {
+    /// Replaces values here at once, and everywhere as soon as may be, in this order. Says whether the others know.
+    pub(crate) async fn write(&self, values: impl IntoIterator<Item = (K, Option<V>)>) -> Propagation {
         let mut turns = Vec::new();
         for (key, value) in values {
             let turn = self.own.put(&key, value);
@@ -102,19 +102,24 @@ impl<K: CacheKey, V: Clone + PartialEq + Send + Sync + 'static> Replicated<K, V>
         }
         let (cache, own) = (self.cache.clone(), Arc::clone(&self.own));
         let publish = tokio::spawn(async move {
+            let mut reached = Propagation::Acknowledged;
             for (key, turn) in turns {
                 let turn = turn.lock().await;
                 // The last value counts, whoever's turn it is.
-                match own.value(&key) {
-                    Some((value, _age)) => drop(cache.insert(&key, value).await),
-                    None => drop(cache.invalidate([&key]).await),
-                }
+                reached = reached.and(match own.value(&key) {
+                    Some((value, _age)) => cache.insert(&key, value).await,
+                    None => cache.invalidate([&key]).await,
+                });
                 own.published(&key);
                 drop(turn);
             }
+            reached
         });
         // Whatever becomes of it, this node knows.
-        drop(timeout(WRITE_LIMIT, publish).await);
+        match timeout(WRITE_LIMIT, publish).await {
+            Ok(Ok(reached)) => reached,
+            _ => Propagation::Deferred,
+        }
     }
 }
 

@@ -118,7 +118,7 @@ impl World {
 
     /// The list of a provider that was not left alone.
     pub(crate) async fn list_anew(&self) -> Result<FetchedList, ListError> {
-        self.lists.states().reset(&self.slug).await;
+        let _alone = self.lists.states().reset(&self.slug).await;
         self.list().await
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gatewayz_cache_core::{Clock as _, Node, UnixMillis};
+use gatewayz_cache_core::{Clock as _, Node, Propagation, UnixMillis};
 use gatewayz_cache_redis::{RedisConfig, RedisTier};
 use gatewayz_catalog::{ListError, ListSource as _};
 use gatewayz_providers::{BreakerState, ModelzTokens, ProviderState, ProviderStates};
@@ -117,7 +117,8 @@ async fn an_operator_can_have_it_asked_at_once() {
     world.provider.fault_times(LIST, 1, Fault::instead(reply));
     world.list().await.unwrap_err();
     assert!(state(&world).await.in_error_state);
-    world.lists.states().reset(&world.slug).await;
+    let reset = world.lists.states().reset(&world.slug).await;
+    assert_eq!(reset, Propagation::Acknowledged);
     assert!(!state(&world).await.in_error_state);
     world.list().await.unwrap();
 }
@@ -137,8 +138,8 @@ async fn five_failures_in_a_row_open_the_breaker_for_all_calls() {
     }
     let breaker = state(&world).await.breaker;
     assert_eq!(
-        (breaker.state, breaker.opened_at),
-        (BreakerState::Open, Some(world.clock.wall()))
+        (breaker.state, breaker.opened_at, breaker.retry_in),
+        (BreakerState::Open, Some(world.clock.wall()), Duration::from_secs(60))
     );
     assert!(world.lists.states().breakers().admit(&world.slug).await.is_err());
     // Nobody remembers it for longer than an hour.
@@ -265,7 +266,7 @@ async fn what_one_node_finds_out_all_nodes_know() {
         Err(ListError::BackedOff { .. })
     ));
     // Success in one node is success in all.
-    three.states.reset(&who).await;
+    assert_eq!(three.states.reset(&who).await, Propagation::Acknowledged);
     for node in [&one, &two] {
         node.sees("groq", |state| !state.in_error_state && state.failure_count == 0)
             .await;
@@ -459,7 +460,7 @@ async fn modelz_tokens_are_kept_for_half_an_hour_and_served_for_an_hour() {
     assert!(error.to_string().contains("503"), "{error}");
     provider.heal_all();
     assert_eq!(modelz.refresh().await.unwrap(), 2);
-    modelz.clear().await;
+    let _told = modelz.clear().await;
     assert_eq!(modelz.status().await.cache_size, 0);
     provider.route(TOKENS, Reply::json(TWO));
     assert_eq!(modelz.refresh().await.unwrap(), 2);

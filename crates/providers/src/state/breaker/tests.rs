@@ -173,3 +173,23 @@ fn absurd_counts_of_other_nodes_are_survived() {
     assert!(breaker.record(permit, true, now));
     assert_eq!(breaker.state(), BreakerState::Closed);
 }
+
+#[test]
+fn the_calls_of_the_window_are_counted() {
+    let policy = BreakerPolicy::default();
+    let mut breaker = Breaker::new(policy);
+    let start = Tick::from_nanos(1 << 60);
+    for (at, success) in [(0, true), (30, false), (40, true), (50, false)] {
+        let Admission::Pass(permit) = breaker.ask(start.after(SECOND * at)) else {
+            panic!("it is closed")
+        };
+        breaker.record(permit, success, start.after(SECOND * at));
+    }
+    assert_eq!(breaker.recent(start.after(SECOND * 50)), (4, 2));
+    assert_eq!(
+        breaker.recent(start.after(SECOND * 75)),
+        (3, 2),
+        "the first is over a minute old"
+    );
+    assert_eq!(breaker.recent(start.after(SECOND * 200)), (0, 0));
+}
