@@ -222,6 +222,12 @@ impl<S: CatalogStore> Catalog<S> {
         self.inner.full.hit(&())?.value
     }
 
+    /// The same with its age, for those who only look at what is cached: counts nothing.
+    #[must_use]
+    pub fn at_hand(&self) -> Option<Lookup<Snapshot>> {
+        self.inner.full.peek(&())
+    }
+
     /// The present snapshot.
     ///
     /// # Errors

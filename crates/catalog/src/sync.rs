@@ -109,6 +109,7 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
         let wanted = self.wanted(options);
         let started = self.catalog.node().time().now();
         let mut report = SyncReport::new(self.catalog.node().time().wall(), options.mode);
+        let _ending = Ending(&self.progress);
         self.progress.send_replace(Progress::fetching(wanted.len()));
         let fetched = fetch::all(&self.lists, wanted, options, &self.progress).await;
 
@@ -135,11 +136,6 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
             }
         }
         report.finish(self.catalog.node().time().now().since(started));
-        self.progress.send_modify(|progress| {
-            progress.phase = Phase::Idle;
-            // Fetches that were given up did not say that they ended.
-            progress.running.clear();
-        });
         report
     }
 
@@ -160,5 +156,18 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
         };
         providers.sort_by_key(|provider| provider.priority != crate::provider::Priority::Fast);
         providers.iter().map(|provider| provider.slug.clone()).collect()
+    }
+}
+
+/// Says that a run is over, also where its future was dropped.
+struct Ending<'p>(&'p watch::Sender<Progress>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|progress| {
+            progress.phase = Phase::Idle;
+            // Fetches that were given up did not say that they ended.
+            progress.running.clear();
+        });
     }
 }

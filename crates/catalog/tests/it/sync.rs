@@ -329,3 +329,15 @@ async fn removed_models_are_kept_as_inactive_with_the_time() {
     assert_eq!((removed.len(), removed[0]), (2, None));
     assert!(removed[1].is_some_and(|at| at.0 >= report.started_at));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sync_that_is_broken_off_is_not_under_way_any_more() {
+    let store = MemoryStore::new();
+    let sync = Sync::new(catalog(&alone(), &store), lists(&[("groq", Answer::Hangs)]));
+    let mut progress = sync.progress();
+    let options = SyncOptions::default();
+    let given_up = tokio::time::timeout(Duration::from_secs(1), sync.run(&options)).await;
+    assert!(given_up.is_err());
+    let progress = progress.borrow_and_update();
+    assert_eq!((progress.phase, progress.running.len()), (Phase::Idle, 0));
+}
