@@ -9,11 +9,12 @@ use arc_swap::{ArcSwap, Guard};
 use gatewayz_cache_core::UnixMillis;
 
 use crate::{
-    background::Jobs,
+    background::{Jobs, Vitals},
     config::Config,
     engine::Engine,
     http::{Connections, Peer, Router},
     layers::{AdminKeys, Gate},
+    routes::health::LastPicture,
     telemetry::{HttpMetrics, Recorder},
 };
 
@@ -39,6 +40,12 @@ pub(crate) struct App {
     pub(crate) traces: Option<crate::telemetry::Traces>,
     /// What is done without being asked.
     pub(crate) jobs: Jobs,
+    /// What the database and Redis said of themselves last.
+    pub(crate) vitals: Vitals,
+    /// How the gateways were a moment ago.
+    pub(crate) picture: LastPicture,
+    /// Whose turn it is to sync.
+    pub(crate) sync_turn: Arc<tokio::sync::Mutex<()>>,
     /// Where what waits runs.
     pub(crate) background: tokio::runtime::Handle,
     /// When the process began to serve.
@@ -74,6 +81,9 @@ impl App {
             #[cfg(feature = "traces")]
             traces: crate::telemetry::Traces::start(&config.traces)?,
             jobs: Jobs::default(),
+            vitals: Vitals::default(),
+            picture: LastPicture::default(),
+            sync_turn: Arc::default(),
             background: tokio::runtime::Handle::current(),
             started: engine.node.time().wall(),
             draining: AtomicBool::new(false),

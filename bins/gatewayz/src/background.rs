@@ -2,14 +2,17 @@
 //! keeping its figures up to date. Every wait ends when the server does.
 
 mod jobs;
+mod vitals;
 mod warm;
 
 use std::{sync::Arc, time::Duration};
 
+use gatewayz_catalog::keyspaces;
 use tokio::{sync::watch, task::JoinSet};
 
 pub(crate) use self::{
     jobs::{Job, JobReport, Jobs},
+    vitals::{Vitals, probe_database},
     warm::{Warmed, warm},
 };
 use crate::app::App;
@@ -29,6 +32,13 @@ pub(crate) fn start(app: &Arc<App>, stop: &watch::Receiver<bool>) -> JoinSet<()>
     jobs.spawn(until(stop.clone(), prepare_then_refresh(Arc::clone(app))));
     jobs.spawn(until(stop.clone(), upkeep(Arc::clone(app))));
     jobs.spawn(until(stop.clone(), give_up_waiting(Arc::clone(app))));
+    let watched = Arc::clone(app);
+    jobs.spawn(until(
+        stop.clone(),
+        async move { vitals::watch_database(&watched).await },
+    ));
+    let watched = Arc::clone(app);
+    jobs.spawn(until(stop.clone(), async move { vitals::watch_redis(&watched).await }));
     if app.config().sync.enabled {
         jobs.spawn(sync(Arc::clone(app), stop.clone()));
     }
@@ -178,4 +188,40 @@ pub(crate) fn publish(app: &App) {
         metrics::gauge!("redis_up").set(f64::from(u8::from(!stats.breaker_open && stats.attached)));
     }
     app.jobs.publish();
+    publish_model_caches(app);
+}
+
+/// The catalogue's caches under the names that dashboards have for them.
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats; sizes stay far below 2^52")]
+fn publish_model_caches(app: &App) {
+    let keyspaces = app.node.keyspaces();
+    for (name, stats) in app.node.stats() {
+        let Some(cache) = model_cache(name) else { continue };
+        metrics::counter!("model_cache_hits", "cache" => cache).absolute(stats.hits);
+        metrics::counter!("model_cache_misses", "cache" => cache).absolute(stats.misses);
+        metrics::counter!("model_cache_invalidations", "cache" => cache).absolute(stats.invalidations);
+        metrics::gauge!("model_cache_size_bytes", "cache" => cache).set(stats.local.weight_bytes as f64);
+        if let Some(keyspace) = keyspaces.iter().find(|keyspace| keyspace.name == name) {
+            metrics::gauge!("model_cache_ttl_seconds", "cache" => cache).set(keyspace.policy.ttl.as_secs_f64());
+        }
+    }
+}
+
+/// The label of a keyspace, if it is one of the catalogue's.
+fn model_cache(keyspace: &str) -> Option<&'static str> {
+    let known = [
+        (keyspaces::FULL, "full"),
+        (keyspaces::PROVIDER, "provider"),
+        (keyspaces::GATEWAY, "gateway"),
+        (keyspaces::INDEX, "index"),
+        (keyspaces::UNIQUE, "unique"),
+        (keyspaces::STATS, "stats"),
+        (keyspaces::MODEL, "model"),
+        (keyspaces::PRICING, "pricing"),
+        (keyspaces::PAGES, "pages"),
+    ];
+    known
+        .iter()
+        .find(|(known, _)| known.name == keyspace)
+        .map(|(_, label)| *label)
 }

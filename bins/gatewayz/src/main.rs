@@ -1,5 +1,6 @@
 //! The gateway: one server and its command line.
 
+mod admin;
 mod app;
 mod background;
 mod cli;

@@ -1,5 +1,7 @@
 //! What is served, room by room.
 
+pub(crate) mod breakers;
+pub(crate) mod cache;
 mod compare;
 mod cut;
 mod figures;
@@ -9,10 +11,14 @@ mod latency;
 pub(crate) mod meta;
 pub(crate) mod models;
 mod modelz;
+pub(crate) mod parsed_metrics;
 mod providers;
+#[cfg(test)]
+mod rules;
 mod schemas;
 mod search;
 mod single;
+pub(crate) mod sync;
 #[cfg(test)]
 mod tests;
 mod unique;
@@ -32,9 +38,11 @@ pub(crate) fn all() -> Vec<&'static Route> {
         gateways::ROUTES,
         providers::ROUTES,
         modelz::ROUTES,
-        health::ROUTES,
+        &health::routes(),
+        breakers::ROUTES,
+        &cache::routes(),
+        sync::ROUTES,
+        parsed_metrics::ROUTES,
     ]
     .concat()
-    .into_iter()
-    .collect()
 }
