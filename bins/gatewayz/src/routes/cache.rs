@@ -8,7 +8,7 @@ mod refresh;
 mod stats;
 mod status;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use gatewayz_cache_core::UnixMillis;
 use gatewayz_catalog::Provider;
@@ -73,6 +73,11 @@ fn named(app: &App, params: &Params<'_>) -> Result<Option<Arc<Provider>>, Proble
 /// The name of what was named.
 fn target(provider: Option<&Arc<Provider>>) -> &str {
     provider.map_or("all", |provider| provider.slug.as_str())
+}
+
+/// Seconds with three decimals.
+pub(crate) fn seconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
 fn now(app: &App) -> UnixMillis {

@@ -308,7 +308,10 @@ fn told(report: &SyncReport, what: &str) -> Done {
 /// What is to be done in one turn, step by step.
 #[derive(Clone, Debug, Default)]
 struct Plan {
+    /// For the log.
     what: &'static str,
+    /// For the answer.
+    done: &'static str,
     /// Whether all models are deactivated first.
     flush: bool,
     /// Whether the providers are written.
@@ -371,7 +374,7 @@ async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(Done, Propagation), Probl
     let mut done = match &plan.sync {
         None => Done {
             success: true,
-            message: plan.what.to_owned(),
+            message: plan.done.to_owned(),
             details: value!({}),
         },
         Some(lists) => {
@@ -383,7 +386,7 @@ async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(Done, Propagation), Probl
             };
             let report = run(app, &options).await;
             reached = reached.and(propagation(&report));
-            told(&report, plan.what)
+            told(&report, plan.done)
         }
     };
     if let (Some(into), Value::Object(more)) = (done.details.as_object_mut(), more) {
@@ -428,7 +431,8 @@ fn one(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         let known = app.catalog.directory().resolve(name);
         let slug = known.ok_or_else(|| unknown_provider(&app, name))?.slug.clone();
         let plan = Plan {
-            what: "Model sync of one provider",
+            what: "sync one provider",
+            done: "Model sync of one provider",
             sync: Some(Lists::One(slug.clone())),
             dry_run,
             ..Plan::default()
@@ -441,7 +445,8 @@ fn all(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let dry_run = call.params()?.flag("dry_run");
         let plan = Plan {
-            what: "Model sync of all providers",
+            what: "sync all providers",
+            done: "Model sync of all providers",
             sync: Some(Lists::Active),
             dry_run,
             ..Plan::default()
@@ -452,7 +457,8 @@ fn all(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 
 fn full(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     let plan = Plan {
-        what: "Full sync of providers and models",
+        what: "sync providers and models",
+        done: "Full sync of providers and models",
         put_providers: true,
         sync: Some(Lists::Active),
         ..Plan::default()
@@ -462,7 +468,8 @@ fn full(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 
 fn providers_only(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     let plan = Plan {
-        what: "All known providers were written to the store",
+        what: "write the providers",
+        done: "All known providers were written to the store",
         put_providers: true,
         ..Plan::default()
     };
@@ -471,7 +478,8 @@ fn providers_only(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 
 fn flush_models(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     let plan = Plan {
-        what: "All models were deactivated; the next sync of a provider brings its models back",
+        what: "flush the models",
+        done: "All models were deactivated; the next sync of a provider brings its models back",
         flush: true,
         ..Plan::default()
     };
@@ -480,7 +488,8 @@ fn flush_models(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 
 fn flush_providers(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     let plan = Plan {
-        what: "All models were deactivated, and all known providers were written anew; providers are never deleted",
+        what: "flush the providers",
+        done: "All models were deactivated, and all known providers were written anew; providers are never deleted",
         flush: true,
         put_providers: true,
         ..Plan::default()
@@ -490,7 +499,8 @@ fn flush_providers(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 
 fn reset(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     let plan = Plan {
-        what: "Reset and full sync",
+        what: "reset and sync",
+        done: "Reset and full sync",
         flush: true,
         put_providers: true,
         sync: Some(Lists::Active),

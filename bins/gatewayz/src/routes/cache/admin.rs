@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use gatewayz_cache_core::Propagation;
 use gatewayz_catalog::Changes;
 
-use super::{BASE, refresh, status::Cached, timestamp};
+use super::{BASE, refresh, seconds, status::Cached, timestamp};
 use crate::{
     admin::{Deed, carry_out},
     app::App,
@@ -130,7 +130,7 @@ fn status(app: &Arc<App>, _call: &Call) -> Outcome {
         status: "success",
         cache_info: CacheInfo {
             has_data: cached.rows(None) > 0,
-            cache_age_seconds: cached.age().map(|age| age.as_secs_f64()),
+            cache_age_seconds: cached.age().map(seconds),
             ttl_seconds: cached.ttl().as_secs(),
             is_valid: cached.is_valid(),
             total_cached_providers: cached.providers(),
@@ -195,7 +195,7 @@ fn huggingface(app: &Arc<App>, _call: &Call) -> Outcome {
     let total = provider.map_or(0, |provider| cached.rows(Some(&**provider)));
     json(&HuggingFace {
         huggingface_cache: HuggingFaceCache {
-            age_seconds: cached.age().map(|age| age.as_secs_f64()),
+            age_seconds: cached.age().map(seconds),
             is_valid: total > 0 && cached.is_valid(),
             total_cached_models: total,
             cached_model_ids: ids,

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use gatewayz_cache_core::{InspectError, Inspected, UnixMillis};
 use serde_json::Value;
 
-use super::{BASE, now};
+use super::{BASE, now, seconds};
 use crate::{
     app::App,
     http::{Access, Call, Code, Handler, Kind, Outcome, Param, Problem, Route, json},
@@ -126,12 +126,12 @@ impl Entry {
             found: stored.is_some(),
             absent: stored.is_some() && payload.is_none(),
             source_time: stored.map(|stored| stored.source_time.to_string()),
-            age_seconds: age.map(|age| age.as_secs_f64()),
-            ttl_seconds: stored.map(|stored| stored.ttl.as_secs_f64()),
+            age_seconds: age.map(seconds),
+            ttl_seconds: stored.map(|stored| seconds(stored.ttl)),
             ttl_remaining_seconds: stored
                 .zip(age)
-                .map(|(stored, age)| stored.ttl.saturating_sub(age).as_secs_f64()),
-            stale_seconds: stored.map(|stored| stored.stale.as_secs_f64()),
+                .map(|(stored, age)| seconds(stored.ttl.saturating_sub(age))),
+            stale_seconds: stored.map(|stored| seconds(stored.stale)),
             size_bytes: payload.map(|payload| payload.len() as u64),
             payload_kind: kind,
             truncated,

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use gatewayz_providers::ModelzStatus;
 
-use super::{BASE, timestamp};
+use super::{BASE, seconds, timestamp};
 use crate::{
     admin::Deed,
     app::App,
@@ -84,7 +84,7 @@ impl ModelzCache {
             cache_size: status.cache_size,
             timestamp: status.timestamp.map(|at| at.0 as f64 / 1000.0),
             ttl: status.ttl.as_secs(),
-            age_seconds: status.age.map(|age| age.as_secs_f64()),
+            age_seconds: status.age.map(seconds),
             is_valid: status.is_valid,
         }
     }

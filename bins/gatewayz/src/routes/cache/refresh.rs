@@ -360,6 +360,11 @@ fn warm_up(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
 fn pricing(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let deed = Deed::begin(&call, "refresh the prices", "all");
+        // Where the store cannot be read, what is cached stays.
+        if let Err(error) = app.catalog.reload().await {
+            deed.failed(&error.to_string());
+            return Err(unavailable(&error));
+        }
         let propagation = app.catalog.invalidate_full_catalog().await;
         let snapshot = match app.catalog.snapshot().await {
             Ok(snapshot) => snapshot,

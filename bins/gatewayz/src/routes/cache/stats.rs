@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use gatewayz_cache_core::{CacheStats, Keyspace, LocalMode, LocalStats, WarmerStats};
 use serde_json::{Value, json as value};
 
-use super::{BASE, timestamp};
+use super::{BASE, seconds, timestamp};
 use crate::{
     app::App,
     background::JobReport,
@@ -376,9 +376,9 @@ impl Lifetime {
         // What chance takes away of a second at its strongest.
         let jitter = Duration::from_secs(1).saturating_sub(policy.jitter.shorten(Duration::from_secs(1), u32::MAX));
         Self {
-            ttl_seconds: policy.ttl.as_secs_f64(),
-            stale_seconds: policy.stale.as_secs_f64(),
-            negative_seconds: policy.negative.map(|ttl| ttl.as_secs_f64()),
+            ttl_seconds: seconds(policy.ttl),
+            stale_seconds: seconds(policy.stale),
+            negative_seconds: policy.negative.map(seconds),
             jitter_percent: jitter.as_secs_f64() * 100.0,
             mode: match policy.local {
                 LocalMode::Front => "front",
@@ -386,7 +386,7 @@ impl Lifetime {
                 LocalMode::Off => "off",
             },
             coherent: policy.coherent,
-            degraded_seconds: policy.degraded_ttl.as_secs_f64(),
+            degraded_seconds: seconds(policy.degraded_ttl),
             schema: keyspace.schema,
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     http::{Body, Call, Code, Handler, Kind, Outcome, Param, Route, json},
     openapi::{Answers, Shape as _, shape},
-    routes::{breakers::CircuitBreaker, models::unknown_provider},
+    routes::{breakers::CircuitBreaker, cache::seconds, models::unknown_provider},
 };
 
 pub(super) static ROUTES: &[&Route] = &[&ALL, &RAILWAY, &DASHBOARD, &DASHBOARD_DATA, &ONE];
@@ -35,7 +35,7 @@ static RAILWAY: Route = Route {
     paths: &["/health/railway"],
     handler: Handler::Later(railway),
     summary: "Whether the deployment works: 503 while the database cannot be used, or when less than 30 of a hundred \
-              gateways of which something is known are healthy.",
+              configured gateways are healthy, or not asked yet.",
     answers: Answers::or_503(Railway::schema),
     ..BASE
 };
@@ -163,7 +163,7 @@ impl GatewayHealth {
 fn metadata(app: &App, picture: &Picture) -> Metadata {
     let is_cut_off = app.tier.as_ref().is_some_and(|tier| tier.stats().breaker_open);
     Metadata {
-        cache_age_seconds: Some(app.node.time().wall().since(picture.at).as_secs_f64()),
+        cache_age_seconds: Some(seconds(app.node.time().wall().since(picture.at))),
         data_source: if picture.counts.tracked() > 0 {
             "provider-states"
         } else {

@@ -134,14 +134,15 @@ impl Counts {
         self.healthy + self.degraded + self.unhealthy
     }
 
-    /// Whether so few are healthy that the deployment should be held to be broken: less than 30 of a hundred of which
-    /// something is known. A gateway that has not asked anybody yet is not broken.
+    /// Whether so few are healthy that the deployment should be held to be broken: less than 30 of a hundred that are
+    /// configured, where those that nobody has asked yet may well be. A gateway that has just started is not broken.
     pub(crate) fn is_failing(&self) -> bool {
-        self.tracked() > 0 && self.overall_health_percentage < 30.0
+        let configured = self.tracked() + self.unknown;
+        configured > 0 && percent(self.healthy + self.unknown, configured) < 30.0
     }
 
-    /// How it is as a whole: `healthy` from 80 of a hundred on, `unhealthy` below 30; without a database `degraded` at
-    /// best, since what is cached goes on being served.
+    /// How it is as a whole: `healthy` when 80 of a hundred are of which something is known, `unhealthy` when it is
+    /// failing, `degraded` in between; without a database `degraded` at best, since what is cached goes on being served.
     pub(crate) fn overall(&self, database: bool) -> Standing {
         let standing = if self.tracked() == 0 {
             Standing::Unknown
@@ -222,6 +223,9 @@ mod tests {
         let fresh = of(&[(Unknown, 40), (Unconfigured, 43)]);
         assert!(!fresh.is_failing(), "nobody was asked yet");
         assert_eq!((fresh.overall(true), fresh.overall(false)), (Unknown, Degraded));
+        let one = of(&[(Unhealthy, 1), (Unknown, 40)]);
+        assert!(!one.is_failing(), "one of 41 says little");
+        assert_eq!(one.overall(true), Degraded);
         let bad = of(&[(Healthy, 29), (Unhealthy, 71), (Unconfigured, 500)]);
         assert!(bad.is_failing());
         assert_eq!(bad.overall(true), Unhealthy);
