@@ -284,3 +284,42 @@ fn error_schema(_book: &mut Book) -> Value {
         } },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
+    use super::{Book, Good, document};
+
+    #[test]
+    fn no_two_forms_have_one_name() {
+        let mut forms: BTreeMap<String, (Value, &str)> = BTreeMap::new();
+        for route in crate::routes::all() {
+            let (Good::Json(schema) | Good::JsonOr503(schema)) = route.answers.good else {
+                continue;
+            };
+            let mut book = Book::default();
+            schema(&mut book);
+            for (name, form) in book.into_schemas() {
+                let (known, of) = forms.entry(name.clone()).or_insert_with(|| (form.clone(), route.name));
+                assert_eq!(
+                    *known, form,
+                    "`{name}` is another thing for `{of}` and for `{}`",
+                    route.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_description_names_every_path() {
+        let routes = crate::routes::all();
+        let whole = document(&routes);
+        for path in routes.iter().flat_map(|route| route.paths) {
+            let path = path.replace("{*", "{");
+            assert!(whole["paths"][&path].is_object(), "{path}");
+        }
+    }
+}

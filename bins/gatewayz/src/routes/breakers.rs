@@ -41,7 +41,7 @@ static LIST: Route = Route {
     paths: &["/circuit-breakers"],
     handler: Handler::Later(list),
     summary: "The circuit breakers of all providers.",
-    answers: Answers::json(All::schema),
+    answers: Answers::json(CircuitBreakers::schema),
     ..BASE
 };
 
@@ -63,7 +63,7 @@ static RESET: Route = Route {
     params: &[PROVIDER],
     handler: Handler::Later(reset),
     summary: "Closes a provider's circuit breaker, and forgets its failures: it is asked again at once.",
-    answers: Answers::json(Reset::schema).or(&[Code::ProviderNotFound]),
+    answers: Answers::json(CircuitBreakerReset::schema).or(&[Code::ProviderNotFound]),
     ..BASE
 };
 
@@ -74,13 +74,13 @@ static RESET_ALL: Route = Route {
     access: Access::Admin,
     handler: Handler::Later(reset_all),
     summary: "Closes all circuit breakers, and forgets all failures.",
-    answers: Answers::json(AllReset::schema),
+    answers: Answers::json(CircuitBreakersReset::schema),
     ..BASE
 };
 
 shape! {
     /// The circuit breakers of all providers.
-    struct All {
+    struct CircuitBreakers {
         circuit_breakers: BTreeMap<Slug, CircuitBreaker>,
         total_count: usize,
         open_count: usize,
@@ -107,7 +107,7 @@ shape! {
     }
 
     /// That a circuit breaker was closed.
-    struct Reset {
+    struct CircuitBreakerReset {
         success: bool,
         message: String,
         provider: Slug,
@@ -118,7 +118,7 @@ shape! {
     }
 
     /// That all circuit breakers were closed.
-    struct AllReset {
+    struct CircuitBreakersReset {
         success: bool,
         message: String,
         reset_count: usize,
@@ -160,7 +160,7 @@ fn list(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
             let slug = &gateway.provider.slug;
             (slug.clone(), CircuitBreaker::of(slug, &gateway.state.breaker))
         };
-        json(&All {
+        json(&CircuitBreakers {
             circuit_breakers: picture.gateways.iter().map(breaker).collect(),
             total_count: picture.gateways.len(),
             open_count: count(BreakerState::Open),
@@ -198,7 +198,7 @@ fn reset(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         })
         .await?;
         app.picture.forget().await;
-        json(&Reset {
+        json(&CircuitBreakerReset {
             success: true,
             message: format!("Circuit breaker reset for {slug}"),
             circuit_breaker: CircuitBreaker::of(&slug, &view),
@@ -234,7 +234,7 @@ fn reset_all(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         })
         .await?;
         app.picture.forget().await;
-        json(&AllReset {
+        json(&CircuitBreakersReset {
             success: true,
             message: "All circuit breakers reset".to_owned(),
             reset_count: count,

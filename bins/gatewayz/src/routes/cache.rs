@@ -15,7 +15,7 @@ use gatewayz_catalog::Provider;
 
 pub(crate) use self::{
     admin::put_providers,
-    stats::{Shared, memory, shared},
+    stats::{SharedTierState, memory, shared},
 };
 use super::models::unknown_provider;
 use crate::{

@@ -21,14 +21,14 @@ static PARSED: Route = Route {
     handler: Handler::Now(parsed),
     chapter: "About",
     summary: "How long answers took, how many there were, and how many went wrong, by route.",
-    answers: Answers::json(Parsed::schema).or(&[Code::NotFound]),
+    answers: Answers::json(ParsedMetrics::schema).or(&[Code::NotFound]),
 };
 
 shape! {
     /// What is known of requests, by the usual path of their route.
-    struct Parsed {
+    struct ParsedMetrics {
         /// In seconds. Percentiles lie within a bucket of the histogram.
-        latency: BTreeMap<String, Latency>,
+        latency: BTreeMap<String, ParsedLatency>,
         /// How many there were, by method.
         requests: BTreeMap<String, BTreeMap<String, u64>>,
         /// How many of those were answered with a status from 400 on.
@@ -36,7 +36,7 @@ shape! {
     }
 
     /// How long answers took.
-    struct Latency {
+    struct ParsedLatency {
         avg: f64,
         p50: f64,
         p95: f64,
@@ -123,14 +123,14 @@ impl Histogram {
         }
     }
 
-    fn latency(mut self) -> Option<Latency> {
+    fn latency(mut self) -> Option<ParsedLatency> {
         self.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         let total = self
             .buckets
             .last()
             .map(|(_, count)| *count)
             .filter(|count| *count > 0.0)?;
-        Some(Latency {
+        Some(ParsedLatency {
             avg: self.sum / total,
             p50: self.percentile(total * 0.5),
             p95: self.percentile(total * 0.95),
@@ -157,8 +157,8 @@ impl Histogram {
 }
 
 /// Reads the text that Prometheus reads.
-fn read(text: &str) -> Parsed {
-    let mut parsed = Parsed {
+fn read(text: &str) -> ParsedMetrics {
+    let mut parsed = ParsedMetrics {
         latency: BTreeMap::new(),
         requests: BTreeMap::new(),
         errors: BTreeMap::new(),

@@ -48,7 +48,7 @@ const BASE: Route = Route {
     handler: Handler::Now(|_app, _call| json(&())),
     chapter: "Model sync",
     summary: "",
-    answers: Answers::json(Done::schema).or(PROBLEMS),
+    answers: Answers::json(SyncDone::schema).or(PROBLEMS),
 };
 
 const DRY_RUN: Param = Param::query("dry_run", Kind::Flag, "Whether the store is left as it is.").default("false");
@@ -89,7 +89,7 @@ static ONE: Route = Route {
     params: &[Param::path("slug", Kind::Gateway, "A provider's name."), DRY_RUN],
     handler: Handler::Later(one),
     summary: "Fetches the list of one provider and writes it.",
-    answers: Answers::json(Done::schema).or(&[Code::ProviderNotFound, Code::Conflict, Code::Unavailable]),
+    answers: Answers::json(SyncDone::schema).or(&[Code::ProviderNotFound, Code::Conflict, Code::Unavailable]),
     ..BASE
 };
 
@@ -146,14 +146,14 @@ static RESET: Route = Route {
 
 shape! {
     /// What was done.
-    struct Done {
+    struct SyncDone {
         success: bool,
         message: String,
         details: Value,
     }
 
     /// What became of one provider's list.
-    struct Listed {
+    struct SyncedList {
         /// `synced`, `kept` or `failed`.
         outcome: &'static str,
         /// Rows that the list had.
@@ -225,7 +225,7 @@ fn rows_left_out(skipped: &Skipped) -> u64 {
     rows.map(|(_, rows)| rows.count).sum()
 }
 
-impl Listed {
+impl SyncedList {
     fn of(report: &ProviderReport, dry_run: bool) -> Self {
         let left_out = rows_left_out(&report.skipped);
         let (outcome, changes, error) = match &report.outcome {
@@ -255,12 +255,12 @@ impl Listed {
 
 /// What a sync did, for an answer.
 fn details(report: &SyncReport) -> Value {
-    let listed: BTreeMap<&Slug, Listed> = report
+    let listed: BTreeMap<&Slug, SyncedList> = report
         .providers
         .iter()
-        .map(|(slug, provider)| (slug, Listed::of(provider, report.dry_run)))
+        .map(|(slug, provider)| (slug, SyncedList::of(provider, report.dry_run)))
         .collect();
-    let sum = |of: fn(&Listed) -> u64| listed.values().map(of).sum::<u64>();
+    let sum = |of: fn(&SyncedList) -> u64| listed.values().map(of).sum::<u64>();
     value!({
         "dry_run": report.dry_run,
         "started_at": gatewayz_cache_core::UnixMillis(report.started_at).to_string(),
@@ -294,11 +294,11 @@ fn mode(dry_run: bool) -> WriteMode {
 }
 
 /// Whether a sync got anything done, and the answer that says so.
-fn told(report: &SyncReport, what: &str) -> Done {
+fn told(report: &SyncReport, what: &str) -> SyncDone {
     let success = report.synced() > 0 || report.failed == 0;
     let (synced, failed) = (report.synced(), report.failed);
     let dry = if report.dry_run { "; nothing was written" } else { "" };
-    Done {
+    SyncDone {
         success,
         message: format!("{what}: {synced} lists synced, {failed} not{dry}"),
         details: details(report),
@@ -350,7 +350,7 @@ async fn carried_out(app: Arc<App>, call: Call, on: &str, plan: Plan) -> Outcome
     json(&done)
 }
 
-async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(Done, Propagation), Problem> {
+async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(SyncDone, Propagation), Problem> {
     let mut reached = Propagation::Acknowledged;
     let mut more = value!({});
     // Rows have to have somebody to belong to.
@@ -372,7 +372,7 @@ async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(Done, Propagation), Probl
         }
     }
     let mut done = match &plan.sync {
-        None => Done {
+        None => SyncDone {
             success: true,
             message: plan.done.to_owned(),
             details: value!({}),
@@ -531,7 +531,7 @@ fn providers(app: &Arc<App>, _call: &Call) -> Outcome {
         })
     };
     let rows: Vec<Value> = app.catalog.directory().iter().map(provider).collect();
-    json(&Done {
+    json(&SyncDone {
         success: true,
         message: format!("{} providers are known", rows.len()),
         details: value!({ "total": rows.len(), "providers": rows }),
@@ -549,7 +549,7 @@ fn status(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
             .into_iter()
             .find(|report| report.job == Job::Sync.as_str());
         let config = app.config();
-        json(&Done {
+        json(&SyncDone {
             success: true,
             message: if running {
                 "A sync is under way"
@@ -583,7 +583,7 @@ fn health(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
             .filter(is_configured)
             .count();
         let success = probe.outcome.is_ok() && configured > 0;
-        json(&Done {
+        json(&SyncDone {
             success,
             message: match (&probe.outcome, configured) {
                 (Err(why), _) => format!("syncs cannot work: {why}"),
@@ -607,7 +607,7 @@ mod tests {
     use gatewayz_catalog::{Outcome as Synced, Phase, Progress, ProviderReport, Skipped, SyncReport};
     use serde_json::json;
 
-    use super::{Listed, details, propagation, told, under_way};
+    use super::{SyncedList, details, propagation, told, under_way};
     use crate::http::Code;
 
     fn report(of: serde_json::Value) -> ProviderReport {
@@ -627,7 +627,7 @@ mod tests {
 
     #[test]
     fn rows_that_were_left_out_are_skipped_and_fields_are_not() {
-        let wet = Listed::of(&groq(), false);
+        let wet = SyncedList::of(&groq(), false);
         assert_eq!(
             (
                 wet.models_fetched,
@@ -637,12 +637,12 @@ mod tests {
             ),
             (12, 10, 2, 10)
         );
-        assert_eq!(Listed::of(&groq(), true).models_synced, 0, "nothing was written");
+        assert_eq!(SyncedList::of(&groq(), true).models_synced, 0, "nothing was written");
         let failed = report(json!({
             "outcome": { "failed": { "kind": "status", "message": "status 500: oops", "transient": true } },
             "rows": 0, "bytes": 0, "pages": 0, "duration_ms": 1, "skipped": Skipped::default(),
         }));
-        let failed = Listed::of(&failed, false);
+        let failed = SyncedList::of(&failed, false);
         assert_eq!(
             (failed.outcome, failed.error.as_deref()),
             ("failed", Some("status 500: oops"))

@@ -49,7 +49,7 @@ static HUGGINGFACE: Route = Route {
     paths: &["/admin/huggingface-cache-status"],
     handler: Handler::Now(huggingface),
     summary: "What is cached of Hugging Face, which is a provider like the others.",
-    answers: Answers::json(HuggingFace::schema),
+    answers: Answers::json(HuggingFaceStatus::schema),
     ..ADMIN
 };
 
@@ -101,7 +101,7 @@ shape! {
     }
 
     /// What is cached of Hugging Face.
-    struct HuggingFace {
+    struct HuggingFaceStatus {
         huggingface_cache: HuggingFaceCache,
         timestamp: String,
     }
@@ -193,7 +193,7 @@ fn huggingface(app: &Arc<App>, _call: &Call) -> Outcome {
     });
     let provider = app.catalog.directory().resolve(HUGGINGFACE_SLUG);
     let total = provider.map_or(0, |provider| cached.rows(Some(&**provider)));
-    json(&HuggingFace {
+    json(&HuggingFaceStatus {
         huggingface_cache: HuggingFaceCache {
             age_seconds: cached.age().map(seconds),
             is_valid: total > 0 && cached.is_valid(),

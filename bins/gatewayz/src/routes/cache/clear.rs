@@ -22,7 +22,7 @@ static CLEAR: Route = Route {
     params: &[GATEWAY],
     handler: Handler::Later(clear),
     summary: "Forgets the catalogue, or what is cached of one provider, on every node.",
-    answers: Answers::json(Cleared::schema).or(&[Code::ProviderNotFound]),
+    answers: Answers::json(CacheCleared::schema).or(&[Code::ProviderNotFound]),
     ..BASE
 };
 
@@ -41,13 +41,13 @@ static INVALIDATE: Route = Route {
     ],
     handler: Handler::Later(invalidate),
     summary: "Forgets what is no longer true, on every node.",
-    answers: Answers::json(Invalidated::schema).or(&[Code::ProviderNotFound]),
+    answers: Answers::json(CacheInvalidated::schema).or(&[Code::ProviderNotFound]),
     ..BASE
 };
 
 shape! {
     /// What was forgotten.
-    struct Cleared {
+    struct CacheCleared {
         success: bool,
         message: String,
         /// Whose lists were, where it was all.
@@ -63,7 +63,7 @@ shape! {
     }
 
     /// What was forgotten.
-    struct Invalidated {
+    struct CacheInvalidated {
         success: bool,
         message: &'static str,
         invalidated: Vec<String>,
@@ -82,7 +82,7 @@ fn clear(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
             None => app.catalog.clear_all_model_caches().await,
         };
         deed.done(Some(propagation));
-        let mut cleared = Cleared {
+        let mut cleared = CacheCleared {
             success: true,
             message: "All caches cleared".to_owned(),
             gateways_cleared: None,
@@ -125,7 +125,7 @@ fn invalidate(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         };
         deed.done(Some(propagation));
         let whose = provider.map_or_else(|| slugs(&app), |provider| vec![provider.slug.as_str().to_owned()]);
-        json(&Invalidated {
+        json(&CacheInvalidated {
             success: true,
             message: "Cache invalidated successfully",
             invalidated: said(kind, &whose),

@@ -41,7 +41,7 @@ static ENTRY: Route = Route {
     ],
     handler: Handler::Later(entry),
     summary: "One entry of the shared tier with its age, and whether this node has it in memory. Secrets are not shown.",
-    answers: Answers::json(Entry::schema).or(&[Code::NotFound, Code::Unavailable]),
+    answers: Answers::json(CacheEntry::schema).or(&[Code::NotFound, Code::Unavailable]),
     ..BASE
 };
 
@@ -50,7 +50,7 @@ const SECRET: [&str; 3] = ["provider_token", "auth", "session"];
 
 shape! {
     /// One entry.
-    struct Entry {
+    struct CacheEntry {
         key: String,
         keyspace: &'static str,
         /// Whether this node has it in memory, be it expired.
@@ -109,11 +109,11 @@ fn entry(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         if inspected.stored.is_none() && !inspected.held {
             return Err(Problem::new(Code::NotFound, "there is no such entry"));
         }
-        json(&Entry::of(inspected, limit.unwrap_or(SHOWN), now(&app)))
+        json(&CacheEntry::of(inspected, limit.unwrap_or(SHOWN), now(&app)))
     })
 }
 
-impl Entry {
+impl CacheEntry {
     fn of(inspected: Inspected, limit: usize, now: UnixMillis) -> Self {
         let stored = inspected.stored.as_ref();
         let age = stored.map(|stored| now.since(stored.source_time));

@@ -20,7 +20,7 @@ static STATUS: Route = Route {
     paths: &["/cache/modelz/status"],
     handler: Handler::Later(status),
     summary: "How old the cached tokens of Modelz are.",
-    answers: Answers::json(Modelz::schema),
+    answers: Answers::json(ModelzAnswer::schema),
     ..BASE
 };
 
@@ -30,8 +30,8 @@ static REFRESH: Route = Route {
     paths: &["/cache/modelz/refresh"],
     deadline: Deadline::Long(Duration::from_secs(45)),
     handler: Handler::Later(refresh),
-    summary: "Asks Modelz for its tokens now.",
-    answers: Answers::json(Modelz::schema).or(&[Code::ProviderFailed]),
+    summary: "Asks ModelzAnswer for its tokens now.",
+    answers: Answers::json(ModelzAnswer::schema).or(&[Code::ProviderFailed]),
     ..BASE
 };
 
@@ -40,14 +40,14 @@ static CLEAR: Route = Route {
     verb: Verb::Delete,
     paths: &["/cache/modelz/clear"],
     handler: Handler::Later(clear),
-    summary: "Forgets the tokens of Modelz, on every node.",
-    answers: Answers::json(Modelz::schema),
+    summary: "Forgets the tokens of ModelzAnswer, on every node.",
+    answers: Answers::json(ModelzAnswer::schema),
     ..BASE
 };
 
 shape! {
     /// The cached tokens of Modelz.
-    struct Modelz {
+    struct ModelzAnswer {
         success: bool,
         data: ModelzCache,
         /// Where they were forgotten: `acknowledged` or `deferred`.
@@ -92,7 +92,7 @@ impl ModelzCache {
 
 async fn answer(app: &App, message: Option<&'static str>, propagation: Option<&'static str>) -> Outcome {
     let status = app.modelz.status().await;
-    json(&Modelz {
+    json(&ModelzAnswer {
         success: true,
         data: ModelzCache::of(&status, message),
         propagation,

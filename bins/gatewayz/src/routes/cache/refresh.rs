@@ -29,7 +29,7 @@ static REFRESH: Route = Route {
     params: &[GATEWAY.default("all")],
     handler: Handler::Later(refresh),
     summary: "Reads the catalogue anew from the store, or fetches a provider's list anew.",
-    answers: Answers::json(Refreshed::schema).or(&[
+    answers: Answers::json(CacheRefreshed::schema).or(&[
         Code::ProviderNotFound,
         Code::ProviderFailed,
         Code::Conflict,
@@ -54,7 +54,7 @@ static REFRESH_ONE: Route = Route {
     ],
     handler: Handler::Later(refresh_one),
     summary: "Fetches a provider's list anew, unless it is a recent one.",
-    answers: Answers::json(GatewayRefreshed::schema).or(&[
+    answers: Answers::json(GatewayCacheRefreshed::schema).or(&[
         Code::ProviderNotFound,
         Code::ProviderFailed,
         Code::Conflict,
@@ -70,7 +70,7 @@ static WARM: Route = Route {
     deadline: LONG,
     handler: Handler::Later(warm_up),
     summary: "Makes what is asked for most, on this node and for the others.",
-    answers: Answers::json(WarmedUp::schema).or(&[Code::Unavailable]),
+    answers: Answers::json(CacheWarmed::schema).or(&[Code::Unavailable]),
     ..BASE
 };
 
@@ -87,7 +87,7 @@ static PRICING: Route = Route {
 
 shape! {
     /// What was read anew.
-    struct Refreshed {
+    struct CacheRefreshed {
         success: bool,
         gateway: String,
         models_count: u64,
@@ -98,7 +98,7 @@ shape! {
     }
 
     /// What became of a provider's list.
-    struct GatewayRefreshed {
+    struct GatewayCacheRefreshed {
         success: bool,
         message: String,
         gateway: String,
@@ -113,15 +113,15 @@ shape! {
     }
 
     /// What was made.
-    struct WarmedUp {
+    struct CacheWarmed {
         success: bool,
-        warmed: Made,
+        warmed: CacheWarmedRows,
         duration_ms: u64,
         timestamp: String,
     }
 
     /// How many rows were made of what.
-    struct Made {
+    struct CacheWarmedRows {
         full: u64,
         unique: u64,
         gateways: BTreeMap<&'static str, u64>,
@@ -222,7 +222,7 @@ fn refresh(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
                 async move { everything(&app, deed).await }
             })
             .await?;
-            return json(&Refreshed {
+            return json(&CacheRefreshed {
                 success: true,
                 gateway: "all".to_owned(),
                 models_count: warmed.full,
@@ -252,7 +252,7 @@ fn refresh(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
                 )
             }
         };
-        json(&Refreshed {
+        json(&CacheRefreshed {
             success,
             gateway: slug.to_owned(),
             models_count,
@@ -284,7 +284,7 @@ fn refresh_one(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let params = call.params()?;
         let force = params.flag("force");
-        let answer = |app: &App, gateway: &str, action: &'static str| GatewayRefreshed {
+        let answer = |app: &App, gateway: &str, action: &'static str| GatewayCacheRefreshed {
             success: true,
             message: format!("Cache refreshed for {gateway}"),
             gateway: gateway.to_owned(),
@@ -344,9 +344,9 @@ fn warm_up(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         };
         deed.done(None);
         let took = KernelClock.now().since(started);
-        json(&WarmedUp {
+        json(&CacheWarmed {
             success: true,
-            warmed: Made {
+            warmed: CacheWarmedRows {
                 full: warmed.full,
                 unique: warmed.unique,
                 gateways: warmed.gateways,

@@ -20,7 +20,7 @@ static STATS: Route = Route {
     paths: &["/cache/stats"],
     handler: Handler::Now(stats),
     summary: "What the catalogue's caches have done, and all others.",
-    answers: Answers::json(AllStats::schema),
+    answers: Answers::json(AllCacheStats::schema),
     ..BASE
 };
 
@@ -29,7 +29,7 @@ static WARMER: Route = Route {
     paths: &["/cache/warmer/stats"],
     handler: Handler::Now(warmer),
     summary: "What refreshes before the end of a lifetime have done.",
-    answers: Answers::json(Warming::schema),
+    answers: Answers::json(WarmerAnswer::schema),
     ..BASE
 };
 
@@ -38,7 +38,7 @@ static DEBOUNCER: Route = Route {
     paths: &["/cache/debouncer/stats"],
     handler: Handler::Now(debouncer),
     summary: "How many invalidations were put together.",
-    answers: Answers::json(Debouncing::schema),
+    answers: Answers::json(DebouncerAnswer::schema),
     ..BASE
 };
 
@@ -47,13 +47,13 @@ static TTL: Route = Route {
     paths: &["/cache/ttl"],
     handler: Handler::Now(ttl),
     summary: "How long each keyspace keeps its values.",
-    answers: Answers::json(Lifetimes::schema),
+    answers: Answers::json(CacheLifetimes::schema),
     ..BASE
 };
 
 shape! {
     /// What the caches have done since the start: first the catalogue's together, then each.
-    struct AllStats {
+    struct AllCacheStats {
         hits: u64,
         misses: u64,
         sets: u64,
@@ -77,14 +77,14 @@ shape! {
         /// Invalidations that were put together.
         debouncer: Value,
         /// The shared tier; `null` where there is none.
-        shared: Option<Shared>,
+        shared: Option<SharedTierState>,
         /// What is done in the background.
         jobs: Vec<JobReport>,
         timestamp: String,
     }
 
     /// How the shared tier stands.
-    pub(crate) struct Shared {
+    pub(crate) struct SharedTierState {
         /// Whether this node hears of invalidations, and so may serve from memory.
         attached: bool,
         /// Whether calls are refused without being tried.
@@ -101,11 +101,11 @@ shape! {
         damaged: u64,
         errors: u64,
         /// What the server said of itself last.
-        server: Option<Server>,
+        server: Option<RedisServerInfo>,
     }
 
     /// What a Redis server says of itself.
-    struct Server {
+    struct RedisServerInfo {
         version: Option<String>,
         role: Option<String>,
         uptime_seconds: Option<u64>,
@@ -124,8 +124,8 @@ shape! {
     }
 
     /// What refreshes before the end of a lifetime have done.
-    struct Warming {
-        cache_warmer: Warmer,
+    struct WarmerAnswer {
+        cache_warmer: WarmerState,
         /// The catalogue's caches together.
         redis_cache: Value,
         /// The memory of this node, over all keyspaces.
@@ -134,7 +134,7 @@ shape! {
     }
 
     /// What refreshes have done.
-    struct Warmer {
+    struct WarmerState {
         status: &'static str,
         refreshes: u64,
         coalesced_requests: u64,
@@ -155,15 +155,15 @@ shape! {
     }
 
     /// How many invalidations were put together.
-    struct Debouncing {
+    struct DebouncerAnswer {
         success: bool,
-        debouncer: Debouncer,
-        impact: Impact,
+        debouncer: DebouncerState,
+        impact: DebouncerImpact,
         timestamp: String,
     }
 
     /// What the debouncer did.
-    struct Debouncer {
+    struct DebouncerState {
         status: &'static str,
         delay_seconds: f64,
         scheduled: u64,
@@ -175,21 +175,21 @@ shape! {
     }
 
     /// What that saved.
-    struct Impact {
+    struct DebouncerImpact {
         operations_prevented: u64,
         operations_saved_percent: f64,
         status: &'static str,
     }
 
     /// How long each keyspace keeps its values.
-    struct Lifetimes {
+    struct CacheLifetimes {
         success: bool,
-        keyspaces: BTreeMap<&'static str, Lifetime>,
+        keyspaces: BTreeMap<&'static str, KeyspaceLifetime>,
         timestamp: String,
     }
 
     /// How a keyspace keeps its values.
-    struct Lifetime {
+    struct KeyspaceLifetime {
         /// How long they are fresh.
         ttl_seconds: f64,
         /// How long they may be served after that while they are loaded anew.
@@ -255,9 +255,9 @@ fn refreshes(caches: &[(&'static str, CacheStats)]) -> WarmerStats {
 }
 
 /// How the shared tier stands; `None` where there is none.
-pub(crate) fn shared(app: &App) -> Option<Shared> {
+pub(crate) fn shared(app: &App) -> Option<SharedTierState> {
     let stats = app.tier.as_ref()?.stats();
-    let server = app.vitals.redis().map(|(info, asked_at)| Server {
+    let server = app.vitals.redis().map(|(info, asked_at)| RedisServerInfo {
         hit_rate_percent: info.hit_rate_percent(),
         version: info.version,
         role: info.role,
@@ -273,7 +273,7 @@ pub(crate) fn shared(app: &App) -> Option<Shared> {
         keyspace_misses: info.keyspace_misses,
         asked_at: asked_at.to_string(),
     });
-    Some(Shared {
+    Some(SharedTierState {
         attached: stats.attached,
         breaker_open: stats.breaker_open,
         epoch: stats.epoch,
@@ -291,7 +291,7 @@ pub(crate) fn shared(app: &App) -> Option<Shared> {
 fn stats(app: &Arc<App>, _call: &Call) -> Outcome {
     let catalog = app.catalog.catalog_cache_stats();
     let caches = app.node.stats();
-    json(&AllStats {
+    json(&AllCacheStats {
         hits: catalog.hits,
         misses: catalog.misses,
         sets: catalog.sets,
@@ -322,8 +322,8 @@ fn warmer(app: &Arc<App>, _call: &Call) -> Outcome {
     let ended = refreshes.refreshes + refreshes.errors;
     let mut local = as_value(&memory);
     local["description"] = value!("what this node holds in memory, over all keyspaces");
-    json(&Warming {
-        cache_warmer: Warmer {
+    json(&WarmerAnswer {
+        cache_warmer: WarmerState {
             status: if refreshes.errors > refreshes.refreshes {
                 "degraded"
             } else {
@@ -349,9 +349,9 @@ fn warmer(app: &Arc<App>, _call: &Call) -> Outcome {
 
 fn debouncer(app: &Arc<App>, _call: &Call) -> Outcome {
     let stats = app.node.debouncer_stats();
-    json(&Debouncing {
+    json(&DebouncerAnswer {
         success: true,
-        debouncer: Debouncer {
+        debouncer: DebouncerState {
             status: "active",
             delay_seconds: 1.0,
             scheduled: stats.scheduled,
@@ -361,7 +361,7 @@ fn debouncer(app: &Arc<App>, _call: &Call) -> Outcome {
             efficiency_percent: stats.efficiency_percent,
             description: "repeated invalidations of the same key wait for each other and are carried out once",
         },
-        impact: Impact {
+        impact: DebouncerImpact {
             operations_prevented: stats.coalesced,
             operations_saved_percent: stats.efficiency_percent,
             status: if stats.scheduled > 0 { "healthy" } else { "idle" },
@@ -370,7 +370,7 @@ fn debouncer(app: &Arc<App>, _call: &Call) -> Outcome {
     })
 }
 
-impl Lifetime {
+impl KeyspaceLifetime {
     fn of(keyspace: &Keyspace) -> Self {
         let policy = &keyspace.policy;
         // What chance takes away of a second at its strongest.
@@ -394,11 +394,11 @@ impl Lifetime {
 
 fn ttl(app: &Arc<App>, _call: &Call) -> Outcome {
     let keyspaces = app.node.keyspaces();
-    json(&Lifetimes {
+    json(&CacheLifetimes {
         success: true,
         keyspaces: keyspaces
             .iter()
-            .map(|keyspace| (keyspace.name, Lifetime::of(keyspace)))
+            .map(|keyspace| (keyspace.name, KeyspaceLifetime::of(keyspace)))
             .collect(),
         timestamp: timestamp(app),
     })
@@ -410,7 +410,7 @@ mod tests {
 
     use gatewayz_cache_core::{CacheStats, Jitter, Keyspace, Policy};
 
-    use super::{Lifetime, memory, percent};
+    use super::{KeyspaceLifetime, memory, percent};
 
     #[test]
     fn the_memory_of_all_caches_is_added_up() {
@@ -431,7 +431,7 @@ mod tests {
     #[test]
     fn a_keyspace_says_how_long_it_keeps_its_values() {
         let policy = Policy::new(Duration::from_secs(900)).with_stale(Duration::from_secs(3600));
-        let said = Lifetime::of(&Keyspace::new("models:x", policy).with_schema(3));
+        let said = KeyspaceLifetime::of(&Keyspace::new("models:x", policy).with_schema(3));
         assert_eq!(
             (said.ttl_seconds, said.stale_seconds, said.negative_seconds),
             (900.0, 3600.0, None)
@@ -440,7 +440,7 @@ mod tests {
             (said.jitter_percent, said.mode, said.coherent, said.schema),
             (10.0, "front", true, 3)
         );
-        let none = Lifetime::of(&Keyspace::new("x", policy.with_jitter(Jitter::NONE)));
+        let none = KeyspaceLifetime::of(&Keyspace::new("x", policy.with_jitter(Jitter::NONE)));
         assert_eq!(none.jitter_percent, 0.0);
     }
 }

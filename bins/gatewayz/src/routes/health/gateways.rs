@@ -1,6 +1,6 @@
 //! How the gateways are: for programs, for load balancers, and as a page for people.
 
-use std::{collections::BTreeMap, fmt::Write as _, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -9,7 +9,7 @@ use http::{HeaderValue, Response, StatusCode, header};
 
 use super::{
     BASE,
-    judge::Counts,
+    judge::GatewayCounts,
     picture::{Gateway, Picture, picture},
 };
 use crate::{
@@ -26,7 +26,7 @@ static ALL: Route = Route {
     paths: &["/health/gateways"],
     handler: Handler::Later(all),
     summary: "How all gateways are, as far as lists and calls that were made anyway say.",
-    answers: Answers::json(Gateways::schema),
+    answers: Answers::json(GatewaysHealth::schema),
     ..BASE
 };
 
@@ -36,7 +36,7 @@ static RAILWAY: Route = Route {
     handler: Handler::Later(railway),
     summary: "Whether the deployment works: 503 while the database cannot be used, or when less than 30 of a hundred \
               configured gateways are healthy, or not asked yet.",
-    answers: Answers::or_503(Railway::schema),
+    answers: Answers::or_503(RailwayHealth::schema),
     ..BASE
 };
 
@@ -54,7 +54,7 @@ static DASHBOARD_DATA: Route = Route {
     paths: &["/health/gateways/dashboard/data"],
     handler: Handler::Later(dashboard_data),
     summary: "What that page shows.",
-    answers: Answers::json(DashboardData::schema),
+    answers: Answers::json(GatewaysDashboard::schema),
     ..BASE
 };
 
@@ -64,18 +64,18 @@ static ONE: Route = Route {
     params: &[Param::path("gateway", Kind::Gateway, "A provider's name.")],
     handler: Handler::Later(one),
     summary: "How one gateway is.",
-    answers: Answers::json(OneGateway::schema).or(&[Code::ProviderNotFound]),
+    answers: Answers::json(GatewayHealthDetail::schema).or(&[Code::ProviderNotFound]),
     ..BASE
 };
 
 shape! {
     /// How all gateways are.
-    struct Gateways {
+    struct GatewaysHealth {
         success: bool,
         data: BTreeMap<Slug, GatewayHealth>,
-        summary: Counts,
+        summary: GatewayCounts,
         timestamp: String,
-        metadata: Metadata,
+        metadata: HealthMetadata,
     }
 
     /// How a gateway is.
@@ -93,7 +93,7 @@ shape! {
     }
 
     /// Where this comes from.
-    struct Metadata {
+    struct HealthMetadata {
         cache_age_seconds: Option<f64>,
         data_source: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ shape! {
     }
 
     /// How one gateway is, with its circuit breaker.
-    struct OneGateway {
+    struct GatewayHealthDetail {
         success: bool,
         gateway: Slug,
         name: String,
@@ -116,25 +116,25 @@ shape! {
     }
 
     /// Whether the deployment works.
-    struct Railway {
+    struct RailwayHealth {
         /// `healthy`, or `unhealthy` with status 503.
         status: &'static str,
         /// `connected`, `unavailable` or `not_initialized`.
         database: &'static str,
-        gateways: Counts,
+        gateways: GatewayCounts,
         timestamp: String,
     }
 
     /// What the page for people shows.
-    struct DashboardData {
+    struct GatewaysDashboard {
         success: bool,
-        summary: Counts,
-        gateways: Vec<DashboardRow>,
+        summary: GatewayCounts,
+        gateways: Vec<GatewaysDashboardRow>,
         timestamp: String,
     }
 
     /// One row of it.
-    struct DashboardRow {
+    struct GatewaysDashboardRow {
         id: Slug,
         name: String,
         status: &'static str,
@@ -160,9 +160,9 @@ impl GatewayHealth {
     }
 }
 
-fn metadata(app: &App, picture: &Picture) -> Metadata {
+fn metadata(app: &App, picture: &Picture) -> HealthMetadata {
     let is_cut_off = app.tier.as_ref().is_some_and(|tier| tier.stats().breaker_open);
-    Metadata {
+    HealthMetadata {
         cache_age_seconds: Some(seconds(app.node.time().wall().since(picture.at))),
         data_source: if picture.counts.tracked() > 0 {
             "provider-states"
@@ -177,7 +177,7 @@ fn all(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let picture = picture(&app).await;
         let health = |gateway: &Gateway| (gateway.provider.slug.clone(), GatewayHealth::of(gateway));
-        json(&Gateways {
+        json(&GatewaysHealth {
             success: true,
             data: picture.gateways.iter().map(health).collect(),
             summary: picture.counts.clone(),
@@ -196,7 +196,7 @@ fn one(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         let picture = picture(&app).await;
         let gateway = picture.gateways.iter().find(|gateway| gateway.provider.slug == slug);
         let gateway = gateway.ok_or_else(unknown)?;
-        json(&OneGateway {
+        json(&GatewayHealthDetail {
             success: true,
             name: gateway.provider.name.clone(),
             data: GatewayHealth::of(gateway),
@@ -215,7 +215,7 @@ fn railway(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
         let picture = picture(&app).await;
         let (database, why) = super::database(&app);
         let is_working = why.is_none() && !picture.counts.is_failing();
-        let mut response = json(&Railway {
+        let mut response = json(&RailwayHealth {
             status: if is_working { "healthy" } else { "unhealthy" },
             database,
             gateways: picture.counts.clone(),
@@ -228,8 +228,8 @@ fn railway(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     })
 }
 
-fn row(gateway: &Gateway) -> DashboardRow {
-    DashboardRow {
+fn row(gateway: &Gateway) -> GatewaysDashboardRow {
+    GatewaysDashboardRow {
         id: gateway.provider.slug.clone(),
         name: gateway.provider.name.clone(),
         status: gateway.standing.as_str(),
@@ -246,7 +246,7 @@ fn row(gateway: &Gateway) -> DashboardRow {
 fn dashboard_data(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let picture = picture(&app).await;
-        json(&DashboardData {
+        json(&GatewaysDashboard {
             success: true,
             summary: picture.counts.clone(),
             gateways: picture.gateways.iter().map(row).collect(),
@@ -258,7 +258,7 @@ fn dashboard_data(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
 fn dashboard(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let picture = picture(&app).await;
-        let rows: Vec<DashboardRow> = picture.gateways.iter().map(row).collect();
+        let rows: Vec<GatewaysDashboardRow> = picture.gateways.iter().map(row).collect();
         let page = page(&picture.counts, &rows, &picture.at.to_string());
         let mut response = Response::new(Body::from(Bytes::from(page)));
         let headers = response.headers_mut();
@@ -299,11 +299,9 @@ const STYLE: &str = "body{font:14px/1.5 system-ui,sans-serif;margin:2rem;color:#
     .unconfigured,.unknown{color:#687076}\
     @media(prefers-color-scheme:dark){body{color:#eee;background:#16181a}th,td{border-color:#333}}";
 
-fn page(counts: &Counts, rows: &[DashboardRow], at: &str) -> String {
+fn page(counts: &GatewayCounts, rows: &[GatewaysDashboardRow], at: &str) -> String {
     let mut out = String::with_capacity(512 + rows.len() * 256);
-    // Writing into a string never fails.
-    let _ = write!(
-        out,
+    out.push_str(&format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"30\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>Gateways</title><style>{STYLE}</style></head>\
          <body><h1>Gateways</h1><p>{} gateways: <span class=\"healthy\">{} healthy</span>, \
@@ -317,11 +315,10 @@ fn page(counts: &Counts, rows: &[DashboardRow], at: &str) -> String {
         counts.unconfigured,
         counts.unknown,
         escaped(at),
-    );
+    ));
     for row in rows {
         let or_none = |text: &Option<String>| text.as_deref().map_or_else(|| "–".to_owned(), escaped);
-        let _ = write!(
-            out,
+        out.push_str(&format!(
             "<tr><td title=\"{0}\">{1}<td class=\"{2}\">{2}<td class=\"n\">{3}<td>{4}<td>{5}<td>{6}<td>{7}</tr>",
             escaped(row.id.as_str()),
             escaped(&row.name),
@@ -331,7 +328,7 @@ fn page(counts: &Counts, rows: &[DashboardRow], at: &str) -> String {
             or_none(&row.last_check),
             or_none(&row.retry_at),
             or_none(&row.error),
-        );
+        ));
     }
     out.push_str("</tbody></table></body></html>");
     out
@@ -341,12 +338,12 @@ fn page(counts: &Counts, rows: &[DashboardRow], at: &str) -> String {
 mod tests {
     use gatewayz_catalog::Slug;
 
-    use super::{DashboardRow, page};
-    use crate::routes::health::judge::{Counts, Standing};
+    use super::{GatewaysDashboardRow, page};
+    use crate::routes::health::judge::{GatewayCounts, Standing};
 
     #[test]
     fn the_page_is_whole_and_nothing_in_it_is_a_tag() {
-        let row = DashboardRow {
+        let row = GatewaysDashboardRow {
             id: Slug::new("groq").unwrap(),
             name: "<b>Groq</b>".to_owned(),
             status: "unhealthy",
@@ -358,7 +355,7 @@ mod tests {
             latency_ms: None,
             error: Some("<script>alert(\"1\")</script>".to_owned()),
         };
-        let text = page(&Counts::of([Standing::Unhealthy]), &[row], "now");
+        let text = page(&GatewayCounts::of([Standing::Unhealthy]), &[row], "now");
         assert!(text.starts_with("<!doctype html>") && text.ends_with("</html>"));
         assert!(
             !text.contains("<script") && !text.contains("<b>") && !text.contains("src="),

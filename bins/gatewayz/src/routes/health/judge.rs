@@ -96,7 +96,7 @@ pub(crate) fn judge(facts: &Facts) -> Standing {
 
 shape! {
     /// How many gateways are how.
-    pub(crate) struct Counts {
+    pub(crate) struct GatewayCounts {
         pub(crate) total_gateways: u32,
         pub(crate) healthy: u32,
         pub(crate) degraded: u32,
@@ -109,7 +109,7 @@ shape! {
     }
 }
 
-impl Counts {
+impl GatewayCounts {
     /// Counts.
     pub(crate) fn of(standings: impl IntoIterator<Item = Standing>) -> Self {
         let mut counts = [0_u32; 5];
@@ -174,7 +174,7 @@ mod tests {
 
     use gatewayz_providers::BreakerState;
 
-    use super::{Counts, Facts, Standing, judge};
+    use super::{Facts, GatewayCounts, Standing, judge};
 
     #[test]
     fn gateways_are_judged_by_what_is_known() {
@@ -214,7 +214,7 @@ mod tests {
     fn the_whole_is_judged_by_those_of_which_something_is_known() {
         use Standing::{Degraded, Healthy, Unconfigured, Unhealthy, Unknown};
         let of = |standings: &[(Standing, usize)]| {
-            Counts::of(
+            GatewayCounts::of(
                 standings
                     .iter()
                     .flat_map(|&(standing, n)| std::iter::repeat_n(standing, n)),

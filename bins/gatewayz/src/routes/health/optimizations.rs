@@ -10,7 +10,7 @@ use crate::{
     app::App,
     http::{Call, Handler, Outcome, Route, json},
     openapi::{Answers, Shape as _, shape},
-    routes::cache::{Shared, memory, shared},
+    routes::cache::{SharedTierState, memory, shared},
 };
 
 pub(super) static ROUTES: &[&Route] = &[&ALL, &POOLS, &CACHE];
@@ -29,7 +29,7 @@ static POOLS: Route = Route {
     paths: &["/health/optimizations/connection-pools"],
     handler: Handler::Now(pools),
     summary: "How many connections there are, and how many calls wait.",
-    answers: Answers::json(PoolStats::schema),
+    answers: Answers::json(ConnectionPools::schema),
     ..KEYED
 };
 
@@ -38,7 +38,7 @@ static CACHE: Route = Route {
     paths: &["/health/optimizations/cache"],
     handler: Handler::Now(cache),
     summary: "How the rendered pages are kept.",
-    answers: Answers::json(CacheAnswer::schema),
+    answers: Answers::json(OptimizationsCache::schema),
     ..KEYED
 };
 
@@ -46,27 +46,27 @@ shape! {
     /// How the gateway's own parts are doing.
     struct Optimizations {
         status: &'static str,
-        connection_pools: Pools,
-        cache: PageCache,
+        connection_pools: ConnectionPoolStats,
+        cache: PageCacheStats,
         timestamp: String,
     }
 
     /// How many connections there are.
-    struct PoolStats {
+    struct ConnectionPools {
         status: &'static str,
-        connection_pools: Pools,
+        connection_pools: ConnectionPoolStats,
         timestamp: String,
     }
 
     /// How the rendered pages are kept.
-    struct CacheAnswer {
+    struct OptimizationsCache {
         status: &'static str,
-        cache: PageCache,
+        cache: PageCacheStats,
         timestamp: String,
     }
 
     /// Connections and places.
-    struct Pools {
+    struct ConnectionPoolStats {
         /// Connections of callers that are open.
         http_connections: u64,
         http_connections_limit: usize,
@@ -81,11 +81,11 @@ shape! {
         /// How long that took.
         database_latency_ms: Option<u64>,
         /// The shared tier; `null` where there is none.
-        redis: Option<Shared>,
+        redis: Option<SharedTierState>,
     }
 
     /// How the rendered pages are kept.
-    struct PageCache {
+    struct PageCacheStats {
         /// What the pages' cache has done.
         pages: Value,
         /// The memory of this node, over all keyspaces.
@@ -93,12 +93,12 @@ shape! {
     }
 }
 
-fn pools_of(app: &App) -> Pools {
+fn pools_of(app: &App) -> ConnectionPoolStats {
     let (gate, config) = (app.gate.stats(), app.config());
     let probe = app.vitals.database();
     let is_up = probe.as_ref().is_some_and(|probe| probe.outcome.is_ok());
     let took = probe.map(|probe| u64::try_from(probe.took.as_millis()).unwrap_or(u64::MAX));
-    Pools {
+    ConnectionPoolStats {
         http_connections: u64::try_from(app.connections.count()).unwrap_or(u64::MAX),
         http_connections_limit: config.server.max_connections,
         concurrency_active: gate.active,
@@ -111,11 +111,11 @@ fn pools_of(app: &App) -> Pools {
     }
 }
 
-fn pages_of(app: &App) -> PageCache {
+fn pages_of(app: &App) -> PageCacheStats {
     let caches = app.node.stats();
     let pages = caches.iter().find(|(name, _)| *name == keyspaces::PAGES.name);
     let value = |of: Option<Value>| of.unwrap_or(Value::Null);
-    PageCache {
+    PageCacheStats {
         pages: value(pages.and_then(|(_, stats)| serde_json::to_value(stats).ok())),
         memory: value(serde_json::to_value(memory(&caches)).ok()),
     }
@@ -131,7 +131,7 @@ fn all(app: &Arc<App>, _call: &Call) -> Outcome {
 }
 
 fn pools(app: &Arc<App>, _call: &Call) -> Outcome {
-    json(&PoolStats {
+    json(&ConnectionPools {
         status: "healthy",
         connection_pools: pools_of(app),
         timestamp: app.node.time().wall().to_string(),
@@ -139,7 +139,7 @@ fn pools(app: &Arc<App>, _call: &Call) -> Outcome {
 }
 
 fn cache(app: &Arc<App>, _call: &Call) -> Outcome {
-    json(&CacheAnswer {
+    json(&OptimizationsCache {
         status: "healthy",
         cache: pages_of(app),
         timestamp: app.node.time().wall().to_string(),

@@ -7,7 +7,7 @@ use gatewayz_cache_core::{Tick, UnixMillis};
 use gatewayz_catalog::{ListError, Outcome as Synced, Provider};
 use gatewayz_providers::ProviderState;
 
-use super::judge::{Counts, Facts, Standing, judge};
+use super::judge::{Facts, GatewayCounts, Standing, judge};
 use crate::app::App;
 
 /// How many providers' states are asked for at once: while Redis is about to be given up, each may wait a little.
@@ -40,7 +40,7 @@ pub(crate) struct Picture {
     pub(crate) at: UnixMillis,
     /// All of them, by slug.
     pub(crate) gateways: Vec<Gateway>,
-    pub(crate) counts: Counts,
+    pub(crate) counts: GatewayCounts,
 }
 
 impl Picture {
@@ -137,7 +137,7 @@ async fn gather(app: &Arc<App>) -> Picture {
     gateways.sort_unstable_by(|a, b| a.provider.slug.cmp(&b.provider.slug));
     Picture {
         at: now,
-        counts: Counts::of(gateways.iter().map(|gateway| gateway.standing)),
+        counts: GatewayCounts::of(gateways.iter().map(|gateway| gateway.standing)),
         gateways,
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json as value};
 
 use super::{
     BASE, KEYED,
-    judge::{Counts, Standing, percent},
+    judge::{GatewayCounts, Standing, percent},
     picture::{Gateway, Picture, picture},
 };
 use crate::{
@@ -69,7 +69,7 @@ static WHOLE: Route = Route {
     paths: &["/health/all"],
     handler: Handler::Later(whole),
     summary: "The system, its providers, its models and its database in short.",
-    answers: Answers::json(Whole::schema),
+    answers: Answers::json(HealthAll::schema),
     ..BASE
 };
 
@@ -136,7 +136,7 @@ static MODEL: Route = Route {
     params: &[Param::path("id", Kind::Text(512), "A model's id."), GATEWAY],
     handler: Handler::Later(model),
     summary: "How one model is, at each provider that serves it.",
-    answers: Answers::json(OneModel::schema).or(&[Code::ModelNotFound, Code::ProviderNotFound]),
+    answers: Answers::json(ModelHealthDetail::schema).or(&[Code::ModelNotFound, Code::ProviderNotFound]),
     ..KEYED
 };
 
@@ -164,7 +164,7 @@ static SUMMARY: Route = Route {
     paths: &["/health/summary"],
     handler: Handler::Later(summary),
     summary: "The system, its providers, and the models of which something is known.",
-    answers: Answers::json(Summary::schema),
+    answers: Answers::json(HealthSummary::schema),
     ..KEYED
 };
 
@@ -173,7 +173,7 @@ static UPTIME: Route = Route {
     paths: &["/health/uptime"],
     handler: Handler::Later(uptime),
     summary: "How long the gateway has been running.",
-    answers: Answers::json(Uptime::schema),
+    answers: Answers::json(HealthUptime::schema),
     ..KEYED
 };
 
@@ -191,7 +191,7 @@ static STATUS: Route = Route {
     paths: &["/health/status"],
     handler: Handler::Later(status),
     summary: "How the system is, in a few words.",
-    answers: Answers::json(Status::schema),
+    answers: Answers::json(SystemStatus::schema),
     ..KEYED
 };
 
@@ -200,7 +200,7 @@ static MONITORING: Route = Route {
     paths: &["/health/monitoring/status"],
     handler: Handler::Later(monitoring),
     summary: "Whether something was found out lately. Nobody is asked for the sake of it.",
-    answers: Answers::json(Monitoring::schema),
+    answers: Answers::json(MonitoringStatus::schema),
     ..KEYED
 };
 
@@ -267,7 +267,7 @@ shape! {
     }
 
     /// How a model is, at each provider that serves it.
-    struct OneModel {
+    struct ModelHealthDetail {
         model_id: String,
         /// The best of them.
         status: &'static str,
@@ -286,18 +286,18 @@ shape! {
     }
 
     /// The whole in short.
-    struct Whole {
+    struct HealthAll {
         status: &'static str,
         overall_status: &'static str,
         timestamp: String,
         system: SystemHealth,
-        providers: WholeProviders,
-        models: WholeModels,
-        database: WholeDatabase,
+        providers: HealthAllProviders,
+        models: HealthAllModels,
+        database: HealthAllDatabase,
     }
 
     /// The providers in short.
-    struct WholeProviders {
+    struct HealthAllProviders {
         total: u32,
         healthy: u32,
         degraded: u32,
@@ -307,14 +307,14 @@ shape! {
     }
 
     /// The models in short.
-    struct WholeModels {
+    struct HealthAllModels {
         total: u32,
         healthy: u32,
         unhealthy: u32,
     }
 
     /// The database in short.
-    struct WholeDatabase {
+    struct HealthAllDatabase {
         /// `connected`, `unavailable` or `not_initialized`.
         status: &'static str,
         initialized: bool,
@@ -322,7 +322,7 @@ shape! {
     }
 
     /// The system, its providers and its models.
-    struct Summary {
+    struct HealthSummary {
         system: SystemHealth,
         providers: Vec<ProviderHealth>,
         /// A hundred at most, of which something is known.
@@ -333,7 +333,7 @@ shape! {
     }
 
     /// How long the gateway has been running.
-    struct Uptime {
+    struct HealthUptime {
         status: &'static str,
         uptime_seconds: f64,
         started_at: String,
@@ -343,7 +343,7 @@ shape! {
     }
 
     /// How the system is, in a few words.
-    struct Status {
+    struct SystemStatus {
         status: &'static str,
         monitoring_active: bool,
         last_check: Option<String>,
@@ -353,7 +353,7 @@ shape! {
     }
 
     /// Whether something was found out lately.
-    struct Monitoring {
+    struct MonitoringStatus {
         monitoring_active: bool,
         /// Where health comes from: the lists and calls that are made anyway.
         source: &'static str,
@@ -446,7 +446,7 @@ impl ProviderHealth {
 }
 
 impl SystemHealth {
-    fn of(counts: &Counts, models: &ModelCounts, last: Option<UnixMillis>, database: bool) -> Self {
+    fn of(counts: &GatewayCounts, models: &ModelCounts, last: Option<UnixMillis>, database: bool) -> Self {
         Self {
             overall_status: counts.overall(database).as_str(),
             total_providers: counts.total_gateways,
@@ -544,11 +544,11 @@ fn whole(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
             .filter(|of| of.standing.is_tracked())
             .collect();
         worst.sort_by_key(|gateway| std::cmp::Reverse(gateway.standing));
-        json(&Whole {
+        json(&HealthAll {
             status: "success",
             overall_status: view.system.overall_status,
             timestamp: view.now.to_string(),
-            providers: WholeProviders {
+            providers: HealthAllProviders {
                 total: view.system.total_providers,
                 healthy: view.system.healthy_providers,
                 degraded: view.system.degraded_providers,
@@ -559,12 +559,12 @@ fn whole(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
                     .map(|gateway| view.provider(gateway))
                     .collect(),
             },
-            models: WholeModels {
+            models: HealthAllModels {
                 total: view.system.total_models,
                 healthy: view.system.healthy_models,
                 unhealthy: view.system.unhealthy_models,
             },
-            database: WholeDatabase {
+            database: HealthAllDatabase {
                 status,
                 initialized: app.jobs.is_prepared(),
                 error,
@@ -713,7 +713,7 @@ fn model(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
                 format!("there is no model `{shown}`"),
             ));
         };
-        json(&OneModel {
+        json(&ModelHealthDetail {
             model_id: id.to_owned(),
             status: best.as_str(),
             data: data.into_iter().map(|(_, health)| health).collect(),
@@ -746,7 +746,7 @@ fn summary(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
         let view = View::of(&app).await;
         let rows = view.snapshot.as_deref().map(Snapshot::rows).unwrap_or_default();
         let tracked = rows.iter().filter(|row| row.health != HealthStatus::Unknown);
-        json(&Summary {
+        json(&HealthSummary {
             providers: view.providers(),
             models: tracked.take(IN_SUMMARY).map(ModelHealth::of).collect(),
             monitoring_active: view.is_watched(),
@@ -759,7 +759,7 @@ fn summary(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
 fn uptime(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let view = View::of(&app).await;
-        json(&Uptime {
+        json(&HealthUptime {
             status: view.system.overall_status,
             uptime_seconds: view.now.since(app.started).as_secs_f64(),
             started_at: app.started.to_string(),
@@ -796,7 +796,7 @@ fn dashboard(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
 fn status(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let view = View::of(&app).await;
-        json(&Status {
+        json(&SystemStatus {
             status: view.system.overall_status,
             monitoring_active: view.is_watched(),
             last_check: view.last_check(),
@@ -810,7 +810,7 @@ fn status(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
 fn monitoring(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let view = View::of(&app).await;
-        json(&Monitoring {
+        json(&MonitoringStatus {
             monitoring_active: view.is_watched(),
             source: "the lists and calls that are made anyway",
             last_check: view.last_check(),
@@ -831,7 +831,7 @@ mod tests {
 
     use super::{ModelCounts, ProviderHealth, SystemHealth};
     use crate::routes::health::{
-        judge::{Counts, Standing},
+        judge::{GatewayCounts, Standing},
         picture::Gateway,
     };
 
@@ -842,7 +842,7 @@ mod tests {
 
     #[test]
     fn the_system_has_the_documented_fields() {
-        let counts = Counts::of([
+        let counts = GatewayCounts::of([
             Standing::Healthy,
             Standing::Degraded,
             Standing::Unhealthy,
