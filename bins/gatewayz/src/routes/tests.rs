@@ -1,6 +1,8 @@
 //! What the catalogue's routes answer, all the way through the layers: against the description, and against requests
 //! that are wrong.
 
+mod administration;
+
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use bytes::Bytes;
