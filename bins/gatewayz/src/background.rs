@@ -104,6 +104,7 @@ async fn prepare(app: &App) {
         };
         match outcome.await {
             Ok(()) => {
+                app.vitals.forget_database();
                 run.done();
                 return;
             }

@@ -13,6 +13,8 @@ use crate::app::App;
 
 /// How often the database is asked.
 const DATABASE: Duration = Duration::from_secs(5);
+/// How often while it does not answer.
+const DATABASE_GONE: Duration = Duration::from_secs(1);
 /// How often Redis is.
 const REDIS: Duration = Duration::from_secs(15);
 /// How long the database may take.
@@ -47,6 +49,11 @@ impl Vitals {
     /// How the database answered last; `None`: it was not asked yet.
     pub(crate) fn database(&self) -> Option<DatabaseProbe> {
         self.database.lock().clone()
+    }
+
+    /// Forgets how the database answered: it has just done what it was asked by others.
+    pub(crate) fn forget_database(&self) {
+        *self.database.lock() = None;
     }
 
     /// What Redis said of itself last, and when.
@@ -92,12 +99,10 @@ pub(crate) async fn probe_database(app: &App) -> DatabaseProbe {
 
 /// Asks the database for ever.
 pub(super) async fn watch_database(app: &App) {
-    let mut turns = interval(DATABASE);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        turns.tick().await;
-        let probe = probe_database(app).await;
-        gauge!("database_up").set(f64::from(u8::from(probe.outcome.is_ok())));
+        let is_up = probe_database(app).await.outcome.is_ok();
+        gauge!("database_up").set(f64::from(u8::from(is_up)));
+        tokio::time::sleep(if is_up { DATABASE } else { DATABASE_GONE }).await;
     }
 }
 
