@@ -1,61 +1,41 @@
 //! `gatewayz serve`
 
-use std::{collections::BTreeMap, process::ExitCode};
+use clap::{Arg, ArgMatches, Command};
 
-use thiserror::Error;
-
+use super::{
+    context::{Database, Globals, runtime},
+    failure::{Exit, Failure},
+};
 use crate::{
-    config::{Config, ConfigError, Loaded, Sources},
+    config::Config,
     serve::{ServeFailed, Server},
-    telemetry::{InvalidLog, install_recorder, start_log},
+    telemetry::{install_recorder, start_log},
 };
 
-/// Why the server did not start.
-#[derive(Debug, Error)]
-enum Failed {
-    #[error("{0}")]
-    Config(#[from] ConfigError),
-    #[error(transparent)]
-    Log(#[from] InvalidLog),
-    #[error("metrics cannot be recorded: {0}")]
-    Recorder(#[from] metrics_exporter_prometheus::BuildError),
-    #[error("the operating system refuses: {0}")]
-    System(#[from] std::io::Error),
-    #[error(transparent)]
-    Serve(#[from] ServeFailed),
+pub(super) fn command() -> Command {
+    Command::new("serve")
+        .about("Serves, until told to end (what is done without a command)")
+        .arg(listen("Where to listen, as in 0.0.0.0:8080"))
+}
+
+/// The flag for where a server listens.
+pub(super) fn listen(help: &'static str) -> Arg {
+    Arg::new("listen").long("listen").value_name("ADDRESS").help(help)
 }
 
 /// Serves until told to end.
-pub(super) fn run() -> ExitCode {
-    match serve() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            #[expect(clippy::print_stderr, reason = "the log may not have started")]
-            {
-                eprintln!("gatewayz: {error}");
-            }
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn load() -> Result<Loaded, ConfigError> {
-    Config::load(&Sources::gather(BTreeMap::new(), None)?)
-}
-
-fn serve() -> Result<(), Failed> {
-    let loaded = load()?;
-    let log = start_log(&loaded.config.log)?;
+pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let listen = matches.try_get_one::<String>("listen").ok().flatten();
+    let globals = globals.clone().with("server.listen", listen);
+    let loaded = globals.load()?;
+    let log = start_log(&loaded.config.log).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    let recorder = install_recorder()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("gatewayz")
-        .enable_all()
-        .build()?;
-    let reload = move || match load() {
+    let recorder = install_recorder().map_err(|error| Failure::because("metrics cannot be recorded", &error))?;
+    let database = Database::of(&loaded);
+    let is_first = database.is_new();
+    let reload = move || match globals.load() {
         Ok(loaded) => {
             if let Err(error) = log.filter(&loaded.config.log.filter) {
                 tracing::error!(%error, "the log stays as it is");
@@ -68,10 +48,37 @@ fn serve() -> Result<(), Failed> {
             None
         }
     };
-    runtime.block_on(async {
-        let server = Server::start(loaded.config, recorder).await?;
-        tracing::info!(address = %server.address, "listening on http://{}", server.address);
-        server.run(reload).await
-    })?;
-    Ok(())
+    runtime()?
+        .block_on(serve(loaded.config, recorder, is_first.then_some(database), reload))
+        .map_err(|error| Failure::because("", &error))?;
+    Ok(Exit::Fine)
+}
+
+async fn serve(
+    config: Config,
+    recorder: crate::telemetry::Recorder,
+    first: Option<Database>,
+    reload: impl Fn() -> Option<Config> + Send,
+) -> Result<(), ServeFailed> {
+    let scheme = if config.server.tls.is_some() { "https" } else { "http" };
+    let server = Box::pin(Server::start(config, recorder)).await?;
+    let address = server.address;
+    tracing::info!(%address, "listening on {scheme}://{address}");
+    if let Some(database) = first {
+        welcome(&database, &format!("{scheme}://{address}"));
+    }
+    server.run(reload).await
+}
+
+/// What somebody wants to know who starts it for the first time.
+fn welcome(database: &Database, url: &str) {
+    tracing::info!(
+        "first start: `{}` is made now, with the models that come with the gateway",
+        database.url
+    );
+    tracing::info!(
+        "to have a provider's own list, set its key, such as OPENAI_API_KEY, or write [providers.NAME] into \
+         gatewayz.toml; `gatewayz providers` names the variable of each"
+    );
+    tracing::info!("the API is described at {url}/docs; try {url}/v1/models?gateway=all");
 }

@@ -1,0 +1,100 @@
+//! The arguments of all commands.
+
+use clap::{ArgMatches, ValueEnum as _, error::ErrorKind};
+use clap_complete::Shell;
+
+use super::{command, context::Globals};
+
+fn parse(line: &str) -> Result<ArgMatches, clap::Error> {
+    command().try_get_matches_from(std::iter::once("gatewayz").chain(line.split_whitespace()))
+}
+
+#[track_caller]
+fn check(line: &str) {
+    if let Err(error) = parse(line) {
+        panic!("`gatewayz {line}`: {error}");
+    }
+}
+
+#[track_caller]
+fn refused(line: &str, kind: ErrorKind) {
+    match parse(line) {
+        Ok(_) => panic!("`gatewayz {line}` is taken"),
+        Err(error) => {
+            assert_eq!(error.kind(), kind, "`gatewayz {line}`: {error}");
+            assert_eq!(error.exit_code(), 2);
+        }
+    }
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    command().debug_assert();
+}
+
+#[test]
+fn every_command_takes_what_it_should() {
+    for line in [
+        "",
+        "serve",
+        "serve --listen 0.0.0.0:9000 -v",
+        "config check",
+        "config show --json",
+        "config schema",
+        "config reference",
+        "openapi",
+    ] {
+        check(line);
+    }
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    refused("unknown", ErrorKind::InvalidSubcommand);
+    refused("serve --unknown", ErrorKind::UnknownArgument);
+    refused("--set nonsense", ErrorKind::ValueValidation);
+    refused("completions tcsh", ErrorKind::InvalidValue);
+    refused("completions", ErrorKind::MissingRequiredArgument);
+    refused("config unknown", ErrorKind::InvalidSubcommand);
+}
+
+#[test]
+fn flags_of_all_commands_stand_before_and_behind_the_command() {
+    for line in [
+        "--json --config a.toml --set log.format=json -v config show",
+        "config show --json --config a.toml --set log.format=json -v",
+    ] {
+        let matches = parse(line).expect("they are known");
+        let (_, inner) = matches.subcommand().expect("there is one");
+        let globals = Globals::of(inner);
+        assert!(globals.json);
+        assert_eq!(globals.file().map(|path| path.as_os_str()), Some("a.toml".as_ref()));
+        let flags: Vec<(&str, &str)> = globals
+            .flags()
+            .iter()
+            .map(|(path, value)| (path.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(flags, [("log.filter", "info,gatewayz=debug"), ("log.format", "json")]);
+    }
+}
+
+#[test]
+fn help_names_the_exit_codes() {
+    let help = command().render_help().to_string();
+    for words in [
+        "Exit codes",
+        "0  fine",
+        "2  wrong usage",
+        "4  the gateway cannot be reached",
+    ] {
+        assert!(help.contains(words), "{words}: {help}");
+    }
+}
+
+#[test]
+fn completions_are_there_for_every_shell() {
+    for shell in Shell::value_variants() {
+        let script = super::print::script(*shell);
+        assert!(script.contains("gatewayz") && script.contains("completions"), "{shell}");
+    }
+}
