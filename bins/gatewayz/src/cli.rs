@@ -2,10 +2,16 @@
 
 mod config;
 mod context;
+mod db;
 pub(crate) mod failure;
+mod import;
+mod models;
+mod money;
 pub(crate) mod output;
 mod print;
+mod providers;
 mod serve;
+mod sync;
 mod table;
 
 use std::process::ExitCode;
@@ -39,6 +45,26 @@ const ENTRIES: &[Entry] = &[
     Entry {
         command: serve::command,
         run: serve::run,
+    },
+    Entry {
+        command: sync::command,
+        run: sync::run,
+    },
+    Entry {
+        command: import::command,
+        run: import::run,
+    },
+    Entry {
+        command: models::command,
+        run: models::run,
+    },
+    Entry {
+        command: providers::command,
+        run: providers::run,
+    },
+    Entry {
+        command: db::command,
+        run: db::run,
     },
     Entry {
         command: config::command,

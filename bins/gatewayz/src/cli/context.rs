@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
+use gatewayz_catalog::{Directory, Slug};
 use gatewayz_store::Store;
 
 use super::{
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     config::{Config, Loaded, Origin, Sources},
     engine::Engine,
+    http::distance,
     telemetry::start_log,
 };
 
@@ -245,6 +247,26 @@ pub(super) async fn open_for_reading(loaded: &Loaded) -> Result<Engine, Failure>
         0 => Err(none()),
         _ => Ok(engine),
     }
+}
+
+/// The provider of a slug or an alias.
+pub(super) fn provider(directory: &Directory, name: &str) -> Result<Slug, Failure> {
+    if let Some(provider) = directory.resolve(name) {
+        return Ok(provider.slug.clone());
+    }
+    let near = directory
+        .iter()
+        .map(|provider| (distance(name, provider.slug.as_str()), provider.slug.as_str()))
+        .filter(|(far, slug)| *far <= 2.max(slug.len() / 3))
+        .min();
+    let hint = match near {
+        Some((_, slug)) => format!("did you mean `{slug}`?"),
+        None => "`gatewayz providers` lists them".to_owned(),
+    };
+    Err(Failure::new(
+        Exit::Usage,
+        format!("there is no provider `{name}`; {hint}"),
+    ))
 }
 
 /// The version of the schema.
