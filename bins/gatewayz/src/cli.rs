@@ -1,5 +1,6 @@
 //! The command line.
 
+mod cache;
 mod config;
 mod context;
 mod db;
@@ -61,6 +62,10 @@ const ENTRIES: &[Entry] = &[
     Entry {
         command: providers::command,
         run: providers::run,
+    },
+    Entry {
+        command: cache::command,
+        run: cache::run,
     },
     Entry {
         command: db::command,

@@ -5,8 +5,8 @@ use std::num::NonZeroU32;
 use clap::{Arg, ArgAction, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 use gatewayz_cache_core::Lookup;
 use gatewayz_catalog::{
-    CatalogError, Filter, Gateway, Page, Price, Query, Quote, Snapshot, Sort, SortBy, Start, Token,
-    UniqueQuery, UniqueShape, UniqueSortBy, Window,
+    CatalogError, Filter, Gateway, Page, Price, Query, Quote, Snapshot, Sort, SortBy, Start, Token, UniqueQuery,
+    UniqueShape, UniqueSortBy, Window,
 };
 
 use super::{

@@ -43,6 +43,25 @@ fn every_command_takes_what_it_should() {
         "config schema",
         "config reference",
         "openapi",
+        "completions zsh",
+        "sync",
+        "sync groq openai --dry-run --allow-shrink",
+        "import - --format litellm --dry-run --overwrite",
+        "import catalogue.json.gz",
+        "models --gateway groq --provider meta --search llama --free --min-context 8000 --max-price 0.5 --sort price",
+        "models --sort context --reverse --limit 0 --unique --json",
+        "providers",
+        "providers groq --json",
+        "cache status --url http://127.0.0.1:8080 --key-file key",
+        "cache stats",
+        "cache get models:catalog:full",
+        "cache clear",
+        "cache clear groq",
+        "cache refresh groq --json",
+        "cache warm",
+        "cache watch --interval 500ms",
+        "db migrate",
+        "db status",
     ] {
         check(line);
     }
@@ -55,6 +74,15 @@ fn what_makes_no_sense_is_refused() {
     refused("--set nonsense", ErrorKind::ValueValidation);
     refused("completions tcsh", ErrorKind::InvalidValue);
     refused("completions", ErrorKind::MissingRequiredArgument);
+    refused("import", ErrorKind::MissingRequiredArgument);
+    refused("import - --format csv", ErrorKind::InvalidValue);
+    refused("models --sort luck", ErrorKind::InvalidValue);
+    refused("models --max-price cheap", ErrorKind::ValueValidation);
+    refused("models --min-context 0", ErrorKind::ValueValidation);
+    refused("cache", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    refused("cache get", ErrorKind::MissingRequiredArgument);
+    refused("cache watch --interval 1", ErrorKind::ValueValidation);
+    refused("cache status --key secret", ErrorKind::UnknownArgument);
     refused("config unknown", ErrorKind::InvalidSubcommand);
 }
 
