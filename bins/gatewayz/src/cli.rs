@@ -4,6 +4,7 @@ mod cache;
 mod config;
 mod context;
 mod db;
+mod demo;
 pub(crate) mod failure;
 mod import;
 mod models;
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Command};
 
+pub(crate) use self::{cache::near, context::runtime};
 use self::{
     context::Globals,
     failure::{Exit, Failure},
@@ -46,6 +48,10 @@ const ENTRIES: &[Entry] = &[
     Entry {
         command: serve::command,
         run: serve::run,
+    },
+    Entry {
+        command: demo::command,
+        run: demo::run,
     },
     Entry {
         command: sync::command,

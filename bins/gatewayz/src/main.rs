@@ -5,6 +5,7 @@ mod app;
 mod background;
 mod cli;
 mod config;
+mod demo;
 mod engine;
 mod http;
 mod layers;

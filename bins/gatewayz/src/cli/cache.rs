@@ -10,6 +10,7 @@ use http::Method;
 use serde_json::{Map, Value};
 
 use self::remote::Remote;
+pub(crate) use self::remote::near;
 use super::{
     context::{Globals, block_on},
     failure::{Exit, Failure},

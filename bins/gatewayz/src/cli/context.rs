@@ -124,7 +124,7 @@ impl Globals {
             .get(FILTER)
             .is_none_or(|origin| *origin == Origin::Default)
         {
-            "warn".clone_into(&mut log.filter);
+            "warn,gatewayz_providers=error".clone_into(&mut log.filter);
         }
         start_log(&log).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         for warning in &loaded.warnings {

@@ -17,7 +17,9 @@ pub(super) fn command() -> Command {
         .about("Looks after the database")
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(Command::new("migrate").about("Brings the schema up to date (`serve` does it by itself)"))
+        .subcommand(
+            Command::new("migrate").about("Brings the schema and the providers up to date (`serve` does it by itself)"),
+        )
         .subcommand(Command::new("status").about("Shows what kind it is and what is in it; never its password"))
 }
 
@@ -41,6 +43,8 @@ async fn migrate(loaded: &Loaded, json: bool) -> Result<Exit, Failure> {
     let engine = open(&config).await?;
     let migrated = engine.store.migrate().await;
     let migrated = migrated.map_err(|error| Failure::because("the schema was not brought up to date", &error))?;
+    let put = engine.sync.put_providers().await;
+    put.map_err(|error| Failure::because("the providers were not written", &error))?;
     let (from, to) = (migrated.from, migrated.to);
     if json {
         output::json(&Brought { from, to })?;

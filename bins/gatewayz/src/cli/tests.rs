@@ -37,6 +37,8 @@ fn every_command_takes_what_it_should() {
     for line in [
         "",
         "serve",
+        "demo",
+        "demo --listen 127.0.0.1:0 --set log.filter=info",
         "serve --listen 0.0.0.0:9000 -v",
         "config check",
         "config show --json",
