@@ -101,7 +101,7 @@ async fn answer(answers: Arc<Answers>, request: Request<Incoming>) -> Result<Res
         Conduct::Prompt => {}
         Conduct::Slow => tokio::time::sleep(SLOW).await,
         Conduct::Flaky => {
-            if answers.asked.fetch_add(1, Ordering::Relaxed) % (TRIES + 1) != 0 {
+            if !answers.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(TRIES + 1) {
                 return Ok(error(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "out of order, as every other time",
