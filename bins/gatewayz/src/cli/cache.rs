@@ -134,7 +134,11 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Failu
         if json {
             output::json(&answer)?;
         } else {
-            output::table(&shown(name, &answer))?;
+            let table = shown(name, &answer);
+            output::table(&table)?;
+            if name == "status" && table.len() == 0 {
+                output::note("nothing is cached at present");
+            }
         }
         let refused = answer.get("success") == Some(&Value::Bool(false));
         Ok(if refused { Exit::Failed } else { Exit::Fine })

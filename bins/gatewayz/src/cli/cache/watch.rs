@@ -28,7 +28,7 @@ type Counts = [u64; COUNTS.len()];
 /// What one cache did per second.
 type Rates = BTreeMap<&'static str, f64>;
 
-/// What all of them did since the time before.
+/// What all of them did since the time before: those that were ever asked for something.
 #[derive(Debug, Serialize)]
 struct Turn {
     timestamp: String,
@@ -71,7 +71,10 @@ pub(super) async fn watch(remote: &Remote, interval: Duration, json: bool) -> Re
         } else if output::is_terminal() {
             drawn = redraw(&turn, drawn)?;
         } else {
-            output::text(&lines(&turn))?;
+            let lines = lines(&turn);
+            if !lines.is_empty() {
+                output::text(&lines)?;
+            }
         }
     }
 }
@@ -99,7 +102,7 @@ fn rates(
 ) -> BTreeMap<String, Rates> {
     let took = took.as_secs_f64().max(0.001);
     let mut all = BTreeMap::new();
-    for (name, now) in after {
+    for (name, now) in after.iter().filter(|(_, now)| now.iter().any(|count| *count > 0)) {
         let then = before.get(name).copied().unwrap_or_default();
         let mut rates = Rates::new();
         for (((what, _), now), then) in COUNTS.iter().zip(now).zip(then) {
@@ -130,10 +133,13 @@ fn redraw(turn: &Turn, drawn: usize) -> Result<usize, Failure> {
     Ok(drawing.lines().count())
 }
 
-/// A line per cache.
+/// A line per cache that did something.
 fn lines(turn: &Turn) -> String {
     let mut out = String::new();
     for (name, rates) in &turn.caches {
+        if rates.values().all(|rate| *rate == 0.0) {
+            continue;
+        }
         let figures: Vec<String> = COUNTS
             .iter()
             .map(|(what, _)| format!("{what}/s={:.1}", of(rates, what)))
@@ -157,10 +163,13 @@ mod tests {
 
     #[test]
     fn figures_are_per_second_and_survive_a_new_start() {
-        let before = read(&json!({ "caches": { "full": { "hits": 100, "misses": 50 } } }));
+        let before = read(&json!({ "caches": { "full": { "hits": 100, "misses": 50 },
+            "resting": { "hits": 7 } } }));
         let after = read(&json!({ "caches": {
             "full": { "hits": 150, "misses": 5, "loads": 5, "local": { "stale_hits": 1 }, "invalidations": 2 },
             "new": { "hits": 3 },
+            "idle": { "hits": 0 },
+            "resting": { "hits": 7 },
         } }));
         let turn = Turn {
             timestamp: "now".to_owned(),
@@ -170,5 +179,6 @@ mod tests {
         let expected = "now full hits/s=25.0 misses/s=2.5 fills/s=2.5 stale/s=0.5 invalidations/s=1.0\n\
                         now new hits/s=1.5 misses/s=0.0 fills/s=0.0 stale/s=0.0 invalidations/s=0.0\n";
         assert_eq!(lines(&turn), expected);
+        assert!(turn.caches.contains_key("resting") && !turn.caches.contains_key("idle"));
     }
 }
