@@ -203,7 +203,7 @@ pub(super) async fn open(config: &Config) -> Result<Engine, Failure> {
             }
         };
         if tokio::time::timeout(ATTACH, attached).await.is_err() {
-            output::note("gatewayz: warning: Redis does not answer; what running gateways keep there is left as it is");
+            output::note("gatewayz: warning: Redis does not answer; running gateways say and hear nothing");
         }
     }
     Ok(engine)
