@@ -64,6 +64,9 @@ async fn serve(
     let server = Box::pin(Server::start(config, recorder)).await?;
     let address = server.address;
     tracing::info!(%address, "listening on {scheme}://{address}");
+    if let Some(address) = server.admin_address {
+        tracing::info!(%address, "administration listens on {scheme}://{address}");
+    }
     if let Some(database) = first {
         welcome(&database, &format!("{scheme}://{address}"));
     }
