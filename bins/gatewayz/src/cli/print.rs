@@ -1,6 +1,6 @@
 //! What can be printed without knowing anything of this machine: the API's description, completions for shells.
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 use super::{
@@ -10,11 +10,23 @@ use super::{
 };
 
 pub(super) fn openapi() -> Command {
-    Command::new("openapi").about("Prints the description of the API (OpenAPI 3.1)")
+    Command::new("openapi")
+        .about("Prints the description of the API (OpenAPI 3.1)")
+        .arg(
+            Arg::new("markdown")
+                .long("markdown")
+                .action(ArgAction::SetTrue)
+                .help("For people, in Markdown"),
+        )
 }
 
-pub(super) fn run_openapi(_globals: &Globals, _matches: &ArgMatches) -> Result<Exit, Failure> {
-    output::json(&crate::openapi::document(&crate::routes::all()))?;
+pub(super) fn run_openapi(_globals: &Globals, matches: &ArgMatches) -> Result<Exit, Failure> {
+    let routes = crate::routes::all();
+    if matches.get_flag("markdown") {
+        output::text(&crate::openapi::reference(&routes))?;
+    } else {
+        output::json(&crate::openapi::document(&routes))?;
+    }
     Ok(Exit::Fine)
 }
 

@@ -45,6 +45,7 @@ fn every_command_takes_what_it_should() {
         "config schema",
         "config reference",
         "openapi",
+        "openapi --markdown",
         "completions zsh",
         "sync",
         "sync groq openai --dry-run --allow-shrink",
