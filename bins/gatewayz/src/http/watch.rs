@@ -201,10 +201,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if this.watch.phase.load(Ordering::Relaxed) == TOO_SLOW {
-            // No head has this byte in it: hyper gives up at once, and says so.
-            if buffer.remaining() > 0 {
-                buffer.put_slice(b"\0");
-            }
+            // No head has this byte in it: hyper gives up, and says so, but it looks only at what ends like a head. Of
+            // HTTP/2, zeros are a frame that must not be.
+            let end: &[u8] = if this.watch.is_multiplexed() {
+                b"\0"
+            } else {
+                b"\0\r\n\r\n"
+            };
+            buffer.put_slice(&end[..buffer.remaining().min(end.len())]);
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();

@@ -162,7 +162,7 @@ async fn every_row_is_on_one_page() {
 
     let all = by_offset(&mut client, 1000).await;
     assert!(
-        all.len() > 10_000 && lists.len() >= 45,
+        all.len() > 10_000 && lists.len() >= 35,
         "{} rows of {} lists",
         all.len(),
         lists.len()

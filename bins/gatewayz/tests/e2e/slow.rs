@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use tokio::{io::AsyncReadExt as _, net::TcpSocket, time::Instant};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpSocket, TcpStream},
+    time::Instant,
+};
 
 use gatewayz_testkit::{SimulatedProvider, eventually, simulated::Reply};
 
 use crate::{
     client::{Client, head},
     gateway::{Gateway, SOON, Settings, only},
-    load::Load,
+    load::{Load, failures, percentile},
 };
 
 /// A byte now and then, until the other end has had enough of it.
@@ -47,12 +51,12 @@ async fn heads_that_never_end_are_given_up_while_others_are_served() {
         );
     }
     let shots = load.end().await;
-    assert_eq!(crate::load::failures(&shots), Vec::<String>::new());
-    let slowest = shots.iter().map(|shot| shot.took).max().unwrap();
+    assert_eq!(failures(&shots), Vec::<String>::new());
+    let (usual, slowest) = (percentile(&shots, 99), percentile(&shots, 100));
+    eprintln!("{} others, p99 {usual:?}, max {slowest:?}", shots.len());
     assert!(
-        shots.len() > 500 && slowest < Duration::from_secs(2),
-        "{} {slowest:?}",
-        shots.len()
+        shots.len() > 500 && slowest < Duration::from_millis(1500),
+        "{slowest:?}"
     );
 }
 
@@ -61,9 +65,14 @@ async fn connections_that_nobody_uses_are_closed() {
     let gateway = Gateway::start(Settings::new().file("[server]\nidle_timeout = \"1s\"")).await;
     let mut silent = gateway.connect().await;
     let mut used = gateway.connect().await;
+    let socket = TcpStream::connect(gateway.addr).await.unwrap();
+    let (mut sender, connection) = crate::h2::handshake(socket).await;
+    let multiplexed = tokio::spawn(connection);
     let started = Instant::now();
+    assert_eq!(crate::h2::get(&mut sender, "http://localhost/health").await.0, 200);
     assert_eq!(used.get("/health").await.unwrap().status, 200);
     assert!(used.closed(SOON).await && silent.closed(SOON).await);
+    tokio::time::timeout(SOON, multiplexed).await.unwrap().unwrap();
     let took = started.elapsed();
     assert!(
         took >= Duration::from_millis(900) && took < Duration::from_secs(6),
