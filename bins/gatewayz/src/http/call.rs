@@ -52,6 +52,8 @@ pub(crate) struct Call {
     pub(crate) body: RequestBody,
     /// How long the body may take.
     pub(crate) body_timeout: Duration,
+    /// How many bytes the body may have, whatever the route takes.
+    pub(crate) body_limit: usize,
     /// Its name.
     pub(crate) id: RequestId,
     /// Where it came from.
@@ -73,6 +75,7 @@ impl Call {
 
     /// The whole body, of at most so many bytes.
     pub(crate) async fn bytes(&mut self, limit: usize) -> Result<Bytes, Problem> {
+        let limit = limit.min(self.body_limit);
         let whole = Limited::new(self.body.take(), limit).collect();
         match tokio::time::timeout(self.body_timeout, whole).await {
             Ok(Ok(whole)) => Ok(whole.to_bytes()),

@@ -221,12 +221,14 @@ where
         if let Err(problem) = guard_body(self.app, &head, &body) {
             return Answer::now(asked.finish(problem.into_response(&id)));
         }
+        let server = &self.app.config().server;
         let call = Call {
             route,
             segments,
             head,
             body,
-            body_timeout: self.app.config().server.body_timeout,
+            body_timeout: server.body_timeout,
+            body_limit: server.max_body_bytes,
             id,
             peer,
             caller: Caller::Anonymous,

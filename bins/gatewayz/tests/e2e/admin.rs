@@ -86,6 +86,14 @@ async fn administration_is_served_where_it_listens_and_nowhere_else() {
         .is_problem(404, "ROUTE_NOT_FOUND");
     let mut local = Client::connect(admin).await.unwrap();
     assert_eq!(local.send("GET", "/metrics", &headers).await.unwrap().status, 200);
+    let clear = [headers[0], ("content-length", "0")];
+    for path in ["/cache/clear", "/admin/model-sync/all"] {
+        let answer = public.send("POST", path, &clear).await.unwrap();
+        answer.is_problem(404, "ROUTE_NOT_FOUND");
+        let answer = local.send("POST", path, &clear[1..]).await.unwrap();
+        answer.is_problem(401, "INVALID_API_KEY");
+    }
+    assert_eq!(local.send("POST", "/cache/clear", &clear).await.unwrap().status, 200);
     assert_eq!(public.get("/health").await.unwrap().status, 200);
 }
 
@@ -93,7 +101,7 @@ async fn administration_is_served_where_it_listens_and_nowhere_else() {
 async fn what_others_can_reach_needs_a_key() {
     let settings = exposed().without("ADMIN_API_KEY");
     let refused = Gateway::try_start(&settings).await.unwrap_err();
-    assert!(!refused.status.success());
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.log);
     assert!(refused.log.contains("ADMIN_API_KEY"), "{}", refused.log);
     let refused = Gateway::try_start(&exposed().env("ADMIN_API_KEY", "short"))
         .await

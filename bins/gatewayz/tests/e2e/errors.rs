@@ -354,3 +354,72 @@ async fn an_answer_to_half_a_body_arrives() {
     let healthy = async || gateway.get("/health").await.status == 200;
     eventually(SOON, healthy).await.unwrap();
 }
+
+#[tokio::test]
+async fn bodies_are_taken_whole_in_time_and_as_json() {
+    let settings = Settings::new().file(SMALL).file("body_timeout = \"500ms\"");
+    let gateway = Gateway::start(settings).await;
+    let post = |headers: &str, body: &str| {
+        format!("POST /v1/models/batch-compare HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n{body}")
+    };
+    let json = "content-type: application/json\r\n";
+    let long = "x".repeat(2000);
+    let chunked = format!("transfer-encoding: chunked\r\n{json}");
+    let of_length = |n: usize| format!("content-length: {n}\r\n{json}");
+    for (what, bytes, status, code) in [
+        (
+            "chunks over the limit",
+            post(&chunked, &format!("7d0\r\n{long}\r\n0\r\n\r\n")),
+            413,
+            "PAYLOAD_TOO_LARGE",
+        ),
+        // As much as was announced in a chunk, which never comes.
+        (
+            "a chunk that is announced",
+            post(&chunked, &format!("fffffff\r\n{long}")),
+            413,
+            "PAYLOAD_TOO_LARGE",
+        ),
+        ("no chunk at all", post(&chunked, "zz\r\n"), 400, "MALFORMED_REQUEST"),
+        (
+            "another type",
+            post("content-length: 2\r\ncontent-type: text/plain\r\n", "{}"),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        (
+            "no type",
+            post("content-length: 2\r\n", "{}"),
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+        ),
+        ("no JSON", post(&of_length(1), "{"), 400, "INVALID_REQUEST_BODY"),
+        ("half a body", post(&of_length(100), "{"), 408, "REQUEST_TIMEOUT"),
+        ("half a chunk", post(&chunked, "5\r\n{"), 408, "REQUEST_TIMEOUT"),
+    ] {
+        let answer = raw(gateway.addr, bytes).await;
+        eprintln!("{what}: {}", answer.status);
+        answer.is_problem(status, code);
+    }
+
+    // A byte now and then is not in time either.
+    let mut client = gateway.connect().await;
+    client.write(post(&of_length(500), "")).await.unwrap();
+    let mut turns = tokio::time::interval(std::time::Duration::from_millis(50));
+    let answer = loop {
+        tokio::select! {
+            answer = client.answer(false) => break answer.unwrap(),
+            _ = turns.tick() => {}
+        }
+        client.write(" ").await.ok();
+    };
+    answer.is_problem(408, "REQUEST_TIMEOUT");
+
+    // One in time leaves the connection as it was.
+    let mut client = gateway.connect().await;
+    for _ in 0..2 {
+        client.write(post(&of_length(2), "")).await.unwrap();
+        client.write("{}").await.unwrap();
+        client.answer(false).await.unwrap().is_problem(400, "INVALID_PARAMETER");
+    }
+}

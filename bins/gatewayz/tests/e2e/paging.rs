@@ -204,7 +204,33 @@ async fn every_row_is_on_one_page() {
     // Everything is back.
     assert_eq!(by_cursor(&mut client, 1000).await, all);
 
-    // A second sync finds nothing new, and what callers have stays good.
+    // So do syncs, of lists that lose rows and win them back.
+    let xai = lists.iter().find(|list| list.slug == "xai").unwrap();
+    let mut shorter: Value = serde_json::from_slice(&xai.pages[0].body).unwrap();
+    shorter["data"].as_array_mut().unwrap().pop();
+    let syncing = async {
+        for turn in 0..2 {
+            let body = if turn == 0 {
+                shorter.to_string().into()
+            } else {
+                xai.pages[0].body.clone()
+            };
+            upstream.route(&xai.path, Reply::json(body));
+            let synced = gateway.admin("POST", "/admin/model-sync/all").await;
+            assert_eq!(synced.status, 200, "{synced:?}");
+        }
+    };
+    let reading = async {
+        for _ in 0..3 {
+            let rows = by_cursor(&mut client, 1000).await;
+            let seen = once_each(&rows);
+            assert!(seen.is_subset(&every) && seen.len() >= every.len() - 1);
+        }
+    };
+    tokio::join!(syncing, reading);
+    assert_eq!(by_cursor(&mut client, 1000).await, all);
+
+    // Another sync finds nothing new, and what callers have stays good.
     let before = gateway.get("/v1/models?gateway=all").await;
     assert_eq!(gateway.admin("POST", "/admin/model-sync/all").await.status, 200);
     let after = gateway.get("/v1/models?gateway=all").await;
