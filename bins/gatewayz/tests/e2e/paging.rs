@@ -184,14 +184,14 @@ async fn every_row_is_on_one_page() {
     let database = Database::Sqlite(&gateway);
     let leaving = "id % 7 = 3";
     let comes_and_goes = async {
-        for turn in 0..6 {
+        for turn in 0..4 {
             database.hide(leaving, turn % 2 == 0).await;
             assert_eq!(gateway.admin("POST", "/cache/clear").await.status, 200);
         }
     };
     let mut counts = BTreeSet::new();
     let reading = async {
-        for _ in 0..6 {
+        for _ in 0..4 {
             let rows = by_cursor(&mut client, 500).await;
             let seen = once_each(&rows);
             counts.insert(seen.len());
@@ -229,10 +229,4 @@ async fn every_row_is_on_one_page() {
     };
     tokio::join!(syncing, reading);
     assert_eq!(by_cursor(&mut client, 1000).await, all);
-
-    // Another sync finds nothing new, and what callers have stays good.
-    let before = gateway.get("/v1/models?gateway=all").await;
-    assert_eq!(gateway.admin("POST", "/admin/model-sync/all").await.status, 200);
-    let after = gateway.get("/v1/models?gateway=all").await;
-    assert_eq!(before.header("etag"), after.header("etag"));
 }
