@@ -72,6 +72,7 @@ pub(crate) struct Config {
     /// Whether `/metrics` answers.
     pub(crate) metrics: bool,
     /// Where traces go.
+    #[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "traces are a feature"))]
     pub(crate) traces: TracesConfig,
     /// All settings as they were read: what is compared with the next configuration, and shown.
     values: Values,
@@ -216,6 +217,7 @@ impl fmt::Debug for ProvidersConfig {
 
 /// Where traces of requests go.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "traces"), expect(dead_code, reason = "traces are a feature"))]
 pub(crate) struct TracesConfig {
     /// The collector; `None`: nowhere.
     pub(crate) endpoint: Option<String>,

@@ -25,7 +25,7 @@ pub(crate) use self::{
     listener::{Bound, Draining, bind, serve},
     params::{Kind, Param, Params, Place},
     problem::{Code, Problem},
-    reply::{Freshness, document, form, json, page},
+    reply::{document, form, json, page},
     request_id::RequestId,
     route::{Access, Deadline, Handler, NotFound, Outcome, Payload, Route, Router, Verb, distance},
     tls::{InvalidTls, TlsAcceptor},

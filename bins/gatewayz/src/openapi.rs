@@ -222,7 +222,6 @@ fn parameter(param: &Param) -> Value {
         Kind::Whole { least, most } => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Kind::Price => json!({ "type": "string", "pattern": "^[0-9]{1,3}(\\.[0-9]{1,12})?$" }),
         Kind::Word(words) => json!({ "type": "string", "enum": words }),
-        Kind::Words(words) => json!({ "type": "string", "pattern": format!("^({0})([,+]({0}))*$", words.join("|")) }),
         Kind::Gateway => json!({ "type": "string", "minLength": 1, "maxLength": 80 }),
         Kind::List { most, each } => json!({
             "type": "array",

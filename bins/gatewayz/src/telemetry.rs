@@ -9,7 +9,7 @@ mod traces;
 #[cfg(feature = "traces")]
 pub(crate) use self::traces::{Context, Span, Traces};
 pub(crate) use self::{
-    log::{InvalidLog, LogHandle, start_log},
+    log::start_log,
     recorder::{Recorder, install_recorder},
     requests::{HttpMetrics, RouteMetrics},
 };

@@ -67,6 +67,18 @@ impl<V> Lookup<V> {
         self.born
     }
 
+    /// The same answer, made of another one: no younger than that, and no better proved.
+    #[must_use]
+    pub fn made_of<U>(mut self, source: &Lookup<U>) -> Self {
+        if source.born < self.born {
+            self.born = source.born;
+        }
+        if matches!(source.status, CacheStatus::StaleHit | CacheStatus::Degraded) {
+            self.status = source.status;
+        }
+        self
+    }
+
     /// The time since the source gave the answer.
     #[must_use]
     pub const fn age(&self) -> Duration {
@@ -80,5 +92,30 @@ impl<V> Clone for Lookup<V> {
             value: self.value.clone(),
             ..*self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::{CacheStatus, Lookup};
+    use crate::clock::Tick;
+
+    #[test]
+    fn an_answer_is_as_old_and_as_doubtful_as_what_it_is_made_of() {
+        let at = |seconds| Tick::PAST.after(Duration::from_secs(seconds));
+        let lookup = |born, status| Lookup::new(Some(Arc::new(())), status, at(born), at(10));
+        let page = lookup(8, CacheStatus::LocalHit);
+        let made = page.clone().made_of(&lookup(3, CacheStatus::StaleHit));
+        assert_eq!(
+            (made.age(), made.status),
+            (Duration::from_secs(7), CacheStatus::StaleHit)
+        );
+        let made = page.made_of(&lookup(9, CacheStatus::Fill));
+        assert_eq!(
+            (made.age(), made.status),
+            (Duration::from_secs(2), CacheStatus::LocalHit)
+        );
     }
 }

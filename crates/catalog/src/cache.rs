@@ -284,9 +284,11 @@ impl<S: CatalogStore> Catalog<S> {
     #[inline]
     #[must_use]
     pub fn page_at_hand(&self, key: &PageKey) -> Option<Lookup<Page>> {
-        let hit = self.inner.pages.hit(key)?;
+        // A page is one of a catalogue: when that changes, all pages of the old one are missing at once.
+        let whole = self.inner.full.peek(&())?;
+        let hit = self.inner.pages.hit(&key.at(whole.value.as_ref()?.epoch()))?;
         self.inner.metrics.count(key.gateway(), true);
-        Some(hit)
+        Some(hit.made_of(&whole))
     }
 
     /// The page of a query.
@@ -343,18 +345,20 @@ impl<S: CatalogStore> Catalog<S> {
         key: PageKey,
         render: impl Fn(&Snapshot) -> Page + Clone + Send + Sync + 'static,
     ) -> Result<Lookup<Page>, CatalogError> {
+        self.inner.metrics.count(key.gateway(), false);
+        let whole = self.snapshot_lookup().await?;
+        let snapshot = whole.value.clone().ok_or(CatalogError::Load(LoadError::Abandoned))?;
         let catalog = self.clone();
+        let key = key.at(snapshot.epoch());
         let loader = loader_fn(move |key: PageKey| {
-            let (catalog, render) = (catalog.clone(), render.clone());
+            let (catalog, snapshot, render) = (catalog.clone(), Arc::clone(&snapshot), render.clone());
             async move {
-                let (snapshot, keep) = catalog.whole().await?;
                 let page = render(&snapshot);
                 catalog.inner.metadata.note(key.gateway(), page.len());
-                Ok::<_, CatalogError>(keep.apply(Loaded::found(page)))
+                Ok::<_, CatalogError>(Loaded::found(page))
             }
         });
-        self.inner.metrics.count(key.gateway(), false);
-        Ok(self.inner.pages.get_or_load(&key, &loader).await?)
+        Ok(self.inner.pages.get_or_load(&key, &loader).await?.made_of(&whole))
     }
 
     /// How many pages of a gateway were rendered, on all nodes together, within a day of each other.

@@ -44,8 +44,8 @@ impl Page {
     #[must_use]
     pub fn render(snapshot: &Snapshot, query: &Query, extras: &Extras) -> Self {
         let selection = snapshot.select(query);
-        let key = PageKey::new(query, extras);
         let epoch = snapshot.epoch();
+        let key = PageKey::new(query, extras).at(epoch);
         let end = selection.end();
         let has_more = selection.has_more();
         let next_cursor = selection

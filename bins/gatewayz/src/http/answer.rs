@@ -15,6 +15,10 @@ use super::Body;
 
 /// An answer at hand, or one that has to be waited for. Layers change an answer at hand without waiting, so that a hit
 /// goes through all of them within one call.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the large one is the usual one, and must not be allocated"
+)]
 pub(crate) enum Answer {
     /// At hand; `None` once it was taken.
     Now(Option<Response<Body>>),

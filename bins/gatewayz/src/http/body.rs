@@ -1,6 +1,7 @@
 //! Bodies of requests and of answers.
 
 use std::{
+    convert::Infallible,
     fmt,
     pin::Pin,
     task::{Context, Poll},
@@ -12,27 +13,23 @@ use hyper::body::Incoming;
 
 use super::{Peer, watch::Open};
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 /// The body of an answer. Bytes that are there already are only handed on.
 pub(crate) struct Body {
-    parts: Parts,
+    parts: [Bytes; 3],
+    /// Which part is sent next.
+    next: u8,
     /// Ends the request on its connection when the body was sent, or nobody wants it any more.
     open: Option<Open>,
     /// What is to last as long as the body.
     held: Option<Box<dyn Send>>,
 }
 
-enum Parts {
-    Ready([Bytes; 3], u8),
-    Stream(Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>),
-}
-
 impl Body {
     /// No bytes.
     pub(crate) const fn empty() -> Self {
         Self {
-            parts: Parts::Ready([Bytes::new(), Bytes::new(), Bytes::new()], 0),
+            parts: [Bytes::new(), Bytes::new(), Bytes::new()],
+            next: 0,
             open: None,
             held: None,
         }
@@ -47,16 +44,8 @@ impl Body {
         }
         debug_assert!(parts.next().is_none(), "a page has at most three parts");
         Self {
-            parts: Parts::Ready(ready, 0),
-            open: None,
-            held: None,
-        }
-    }
-
-    /// Bytes as they come.
-    pub(crate) fn stream(body: impl http_body::Body<Data = Bytes, Error = BoxError> + Send + 'static) -> Self {
-        Self {
-            parts: Parts::Stream(Box::pin(body)),
+            parts: ready,
+            next: 0,
             open: None,
             held: None,
         }
@@ -92,7 +81,8 @@ impl Default for Body {
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self {
-            parts: Parts::Ready([bytes, Bytes::new(), Bytes::new()], 0),
+            parts: [bytes, Bytes::new(), Bytes::new()],
+            next: 0,
             open: None,
             held: None,
         }
@@ -107,36 +97,26 @@ impl fmt::Debug for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = BoxError;
+    type Error = Infallible;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
+        _context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match &mut self.parts {
-            Parts::Ready(parts, next) => {
-                let Some(part) = parts.get_mut(usize::from(*next)).map(std::mem::take) else {
-                    return Poll::Ready(None);
-                };
-                *next += 1;
-                Poll::Ready((!part.is_empty()).then(|| Ok(Frame::data(part))))
-            }
-            Parts::Stream(stream) => stream.as_mut().poll_frame(context),
-        }
+        let next = usize::from(self.next);
+        let Some(part) = self.parts.get_mut(next).map(std::mem::take) else {
+            return Poll::Ready(None);
+        };
+        self.next += 1;
+        Poll::Ready((!part.is_empty()).then(|| Ok(Frame::data(part))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.parts {
-            Parts::Ready(parts, next) => parts.get(usize::from(*next)).is_none_or(Bytes::is_empty),
-            Parts::Stream(stream) => stream.is_end_stream(),
-        }
+        self.parts.get(usize::from(self.next)).is_none_or(Bytes::is_empty)
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.parts {
-            Parts::Ready(parts, _) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
-            Parts::Stream(stream) => stream.size_hint(),
-        }
+        SizeHint::with_exact(self.parts.iter().map(|part| part.len() as u64).sum())
     }
 }
 

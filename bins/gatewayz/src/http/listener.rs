@@ -169,6 +169,7 @@ impl Draining {
 }
 
 /// What one thread needs.
+#[derive(Clone)]
 struct Worker<F> {
     front: F,
     limits: Limits,
@@ -191,83 +192,72 @@ where
                     continue;
                 }
             };
-            accepting.spawn(accept(
-                listener,
-                admin,
-                self.front.clone(),
-                self.limits,
-                self.connections.clone(),
-                self.tls.clone(),
-                self.stage.clone(),
-            ));
+            accepting.spawn(self.clone().accept(listener, admin));
         }
         while accepting.join_next().await.is_some() {}
         // Connections are tasks of this runtime: it must live until they are over, or are given up.
         while self.stage.changed().await.is_ok() {}
     }
-}
 
-/// Accepts until the server drains, and then what is waiting already.
-async fn accept<F>(
-    listener: TcpListener,
-    admin: bool,
-    front: F,
-    limits: Limits,
-    connections: Connections,
-    tls: Option<TlsAcceptor>,
-    mut stage: watch::Receiver<Stage>,
-) where
-    F: Service<Request<RequestBody>, Error = Infallible, Future = Answer> + Clone + Send + Sync + 'static,
-{
-    let take = |(socket, address): (TcpStream, SocketAddr), stage: &watch::Receiver<Stage>| {
-        let Some(slot) = connections.slot(limits.max_connections) else {
-            tokio::spawn(refuse(socket));
-            return;
-        };
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "a connection went away at once");
-            return;
-        }
-        let (front, tls, stage) = (front.clone(), tls.clone(), stage.clone());
-        let peer = connection::peer(address, admin);
-        tokio::spawn(async move {
-            let _slot = slot;
-            // Whoever says nothing gets no buffers.
-            if !speaks(&socket, limits.idle, stage.clone()).await {
+    /// Accepts until the server drains, and then what is waiting already.
+    async fn accept(self, listener: TcpListener, admin: bool) {
+        let Self {
+            front,
+            limits,
+            connections,
+            tls,
+            mut stage,
+        } = self;
+        let take = |(socket, address): (TcpStream, SocketAddr), stage: &watch::Receiver<Stage>| {
+            let Some(slot) = connections.slot(limits.max_connections) else {
+                tokio::spawn(refuse(socket));
+                return;
+            };
+            if let Err(error) = socket.set_nodelay(true) {
+                tracing::debug!(%error, "a connection went away at once");
                 return;
             }
-            match tls {
-                None => Box::pin(connection::run(socket, peer, front, limits, stage)).await,
-                Some(tls) => {
-                    // In a box, as what follows: a connection that says nothing has no room for a handshake.
-                    let agreed = Box::pin(tokio::time::timeout(HANDSHAKE, tls.accept(socket))).await;
-                    if let Ok(Ok(socket)) = agreed {
-                        Box::pin(connection::run(socket, peer, front, limits, stage)).await;
+            let (front, tls, stage) = (front.clone(), tls.clone(), stage.clone());
+            let peer = connection::peer(address, admin);
+            tokio::spawn(async move {
+                let _slot = slot;
+                // Whoever says nothing gets no buffers.
+                if !speaks(&socket, limits.idle, stage.clone()).await {
+                    return;
+                }
+                match tls {
+                    None => Box::pin(connection::run(socket, peer, front, limits, stage)).await,
+                    Some(tls) => {
+                        // In a box, as what follows: a connection that says nothing has no room for a handshake.
+                        let agreed = Box::pin(tokio::time::timeout(HANDSHAKE, tls.accept(socket))).await;
+                        if let Ok(Ok(socket)) = agreed {
+                            Box::pin(connection::run(socket, peer, front, limits, stage)).await;
+                        }
+                    }
+                }
+            });
+        };
+        loop {
+            tokio::select! {
+                accepted = listener.accept() => match accepted {
+                    Ok(accepted) => take(accepted, &stage),
+                    Err(error) => {
+                        // Out of file descriptors, for one: it passes when connections end.
+                        tracing::warn!(%error, "no connection can be accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                },
+                changed = stage.changed() => {
+                    if changed.is_err() || *stage.borrow() != Stage::Serving {
+                        break;
                     }
                 }
             }
-        });
-    };
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => take(accepted, &stage),
-                Err(error) => {
-                    // Out of file descriptors, for one: it passes when connections end.
-                    tracing::warn!(%error, "no connection can be accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
-            },
-            changed = stage.changed() => {
-                if changed.is_err() || *stage.borrow() != Stage::Serving {
-                    break;
-                }
-            }
         }
-    }
-    // What the kernel has accepted would be reset with the listener.
-    while let Some(Ok(accepted)) = futures_util::FutureExt::now_or_never(listener.accept()) {
-        take(accepted, &stage);
+        // What the kernel has accepted would be reset with the listener.
+        while let Some(Ok(accepted)) = futures_util::FutureExt::now_or_never(listener.accept()) {
+            take(accepted, &stage);
+        }
     }
 }
 

@@ -31,8 +31,6 @@ pub(crate) enum Kind {
     Price,
     /// One of these words.
     Word(&'static [&'static str]),
-    /// Several of these words, with commas or plus signs between them.
-    Words(&'static [&'static str]),
     /// The name of a provider, or `all`.
     Gateway,
     /// Several texts: one after the other with commas between them, or each under the parameter's name.
@@ -108,11 +106,6 @@ impl Param {
             Kind::Price => Ok(()),
             Kind::Word(words) if !words.contains(&value) => wrong(&format_args!("one of {}", words.join(", "))),
             Kind::Word(_) => Ok(()),
-            Kind::Words(words) if !value.split([',', '+']).all(|word| words.contains(&word)) => wrong(&format_args!(
-                "one or several of {}, with commas between them",
-                words.join(", ")
-            )),
-            Kind::Words(_) => Ok(()),
             Kind::Gateway if value.is_empty() || value.len() > 80 => wrong(&"the name of a provider, or all"),
             Kind::Gateway => Ok(()),
             Kind::List { most, each } => {

@@ -60,28 +60,24 @@ pub(crate) fn page(call: &Call, lookup: &Lookup<Page>) -> Option<Response<Body>>
     let headers = &call.head.headers;
     let encoding = form(page.len(), headers);
     let tag = page.etag_of(encoding);
-    let is_known = matches_any(headers, &tag);
-    if !is_known && !page.is_ready(encoding) {
+    let found = |encoding, tag| Found {
+        encoding,
+        tag,
+        status: lookup.status,
+        age: lookup.age(),
+    };
+    if matches_any(headers, &tag) {
+        return Some(kept(call, None, &found(encoding, &tag)));
+    }
+    if !page.is_ready(encoding) {
         return None;
     }
-    let body = if is_known {
-        Body::empty()
-    } else {
-        match page.compressed(encoding) {
-            Some(bytes) => Body::from(bytes),
-            // What cannot be compressed goes out as it is, under its own tag.
-            None if encoding != Encoding::Identity => return identity(call, lookup),
-            None => Body::of_parts(page.parts()),
-        }
-    };
-    Some(kept(call, body, encoding, &tag, is_known, lookup.status, lookup.age()))
-}
-
-fn identity(call: &Call, lookup: &Lookup<Page>) -> Option<Response<Body>> {
-    let page = lookup.value.as_deref()?;
-    let body = Body::of_parts(page.parts());
-    let (tag, age) = (page.etag(), lookup.age());
-    Some(kept(call, body, Encoding::Identity, tag, false, lookup.status, age))
+    if let Some(packed) = page.compressed(encoding) {
+        return Some(kept(call, Some(packed.into()), &found(encoding, &tag)));
+    }
+    // Also what cannot be compressed goes out as it is.
+    let plain = Body::of_parts(page.parts());
+    Some(kept(call, Some(plain), &found(Encoding::Identity, page.etag())))
 }
 
 /// The form in which a body of some size is sent.
@@ -98,32 +94,37 @@ pub(crate) fn document(call: &Call, body: Vec<u8>, status: CacheStatus, age: Dur
     let headers = &call.head.headers;
     let digest = Sha256::digest(&body);
     let mut tag = String::with_capacity(40);
-    tag.push('"');
     for byte in &digest[..16] {
         // Writing into a string never fails.
-        let _ = write!(tag, "{byte:02x}");
+        let _written = write!(tag, "{byte:02x}");
     }
-    let encoding = form(body.len(), headers);
-    if let Some(word) = encoding.as_str() {
-        tag.push('-');
-        tag.push_str(word);
-    }
-    tag.push('"');
-    if matches_any(headers, &tag) {
-        return kept(call, Body::empty(), encoding, &tag, true, status, age);
-    }
-    let body = match encoding {
-        Encoding::Identity => body,
-        Encoding::Gzip => match gzip(&body) {
-            Ok(packed) => packed,
-            Err(_) => body,
-        },
-        Encoding::Zstd => match zstd::bulk::compress(&body, 1) {
-            Ok(packed) => packed,
-            Err(_) => body,
-        },
+    let tag_of = |encoding: Encoding| match encoding.as_str() {
+        None => format!("\"{tag}\""),
+        Some(word) => format!("\"{tag}-{word}\""),
     };
-    kept(call, Body::from(Bytes::from(body)), encoding, &tag, false, status, age)
+    let wanted = form(body.len(), headers);
+    let mut found = Found {
+        encoding: wanted,
+        tag: &tag_of(wanted),
+        status,
+        age,
+    };
+    if matches_any(headers, found.tag) {
+        return kept(call, None, &found);
+    }
+    let packed = match wanted {
+        Encoding::Identity => None,
+        Encoding::Gzip => gzip(&body).ok(),
+        Encoding::Zstd => zstd::bulk::compress(&body, 1).ok(),
+    };
+    if let Some(packed) = packed {
+        return kept(call, Some(Bytes::from(packed).into()), &found);
+    }
+    // Also what cannot be compressed goes out as it is.
+    let plain = tag_of(Encoding::Identity);
+    found.encoding = Encoding::Identity;
+    found.tag = &plain;
+    kept(call, Some(Bytes::from(body).into()), &found)
 }
 
 fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -133,29 +134,30 @@ fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
     encoder.finish()
 }
 
-/// Puts together what may be kept.
-fn kept(
-    call: &Call,
-    body: Body,
+/// An answer that may be kept, as it was found.
+struct Found<'a> {
     encoding: Encoding,
-    tag: &str,
-    is_known: bool,
+    tag: &'a str,
     status: CacheStatus,
     age: Duration,
-) -> Response<Body> {
-    let mut response = Response::new(body);
+}
+
+/// Puts together what may be kept; without a body, the caller has it.
+fn kept(call: &Call, body: Option<Body>, found: &Found<'_>) -> Response<Body> {
+    let is_known = body.is_none();
+    let mut response = Response::new(body.unwrap_or_default());
     let headers = response.headers_mut();
     headers.reserve(10);
     if is_known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         headers.insert(header::CONTENT_TYPE, JSON);
-        if let Some(word) = encoding.as_str() {
+        if let Some(word) = found.encoding.as_str() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(word));
         }
     }
     let headers = response.headers_mut();
-    if let Ok(tag) = HeaderValue::from_str(tag) {
+    if let Ok(tag) = HeaderValue::from_str(found.tag) {
         headers.insert(header::ETAG, tag);
     }
     headers.insert(header::CACHE_CONTROL, Freshness::of(call).value());
@@ -163,9 +165,9 @@ fn kept(
         header::VARY,
         HeaderValue::from_static("Accept-Encoding, Authorization, Origin"),
     );
-    let seconds = age.as_secs();
+    let seconds = found.age.as_secs();
     headers.insert(header::AGE, HeaderValue::from(seconds));
-    headers.insert(X_CACHE, x_cache(status, seconds));
+    headers.insert(X_CACHE, x_cache(found.status, seconds));
     response
 }
 
@@ -180,6 +182,6 @@ fn x_cache(status: CacheStatus, age: u64) -> HeaderValue {
     };
     let mut text = String::with_capacity(40);
     // Writing into a string never fails.
-    let _ = write!(text, "{word}; tier={tier}; age={age}");
+    let _written = write!(text, "{word}; tier={tier}; age={age}");
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("MISS"))
 }

@@ -101,7 +101,7 @@ struct Asked {
 
 impl Asked {
     fn finish(self, mut response: Response<Body>) -> Response<Body> {
-        let took = self.started.elapsed();
+        let took = precisely_now().duration_since(self.started);
         let status = response.status();
         self.metrics.count(status, took);
         self.id.echo(response.headers_mut());

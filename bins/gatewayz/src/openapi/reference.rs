@@ -126,7 +126,6 @@ pub(super) fn words(kind: Kind) -> String {
         Kind::Whole { least, most } => format!("{least} to {most}"),
         Kind::Price => "USD per token".to_owned(),
         Kind::Word(words) => words.join(", "),
-        Kind::Words(words) => format!("some of {}", words.join(", ")),
         Kind::Gateway => "a provider or all".to_owned(),
         Kind::List { most, each } => format!("up to {most} texts of up to {each} characters"),
         Kind::Modality => "such as text+image->text".to_owned(),
@@ -135,7 +134,7 @@ pub(super) fn words(kind: Kind) -> String {
 
 fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
     // Writing into a string never fails.
-    let _ = text.write_fmt(more);
+    let _written = text.write_fmt(more);
 }
 
 #[cfg(test)]

@@ -80,7 +80,7 @@ pub(crate) fn page(routes: &[&'static Route]) -> String {
 
 fn add(html: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing into a string never fails.
-    let _ = html.write_fmt(text);
+    let _written = html.write_fmt(text);
 }
 
 /// A text in which no character is markup.

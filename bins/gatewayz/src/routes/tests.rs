@@ -471,7 +471,7 @@ fn wrong_values(kind: Kind) -> Vec<String> {
             values
         }
         Kind::Price => some(&["x", "-1", "NaN", "inf", "99999999"]),
-        Kind::Word(_) | Kind::Words(_) => some(&["no-such-word"]),
+        Kind::Word(_) => some(&["no-such-word"]),
         Kind::Gateway => vec!["a".repeat(81)],
         Kind::List { most, each } => vec![vec!["a"; most + 1].join(","), "a".repeat(each + 1), "%00".to_owned()],
         Kind::Modality => some(&["smell", "text-%3Esmell", "text-%3Etext-%3Etext"]),

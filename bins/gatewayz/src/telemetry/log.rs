@@ -113,7 +113,7 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let mut text = String::new();
         // Writing into a string never fails.
-        let _ = write!(text, "{value:?}");
+        let _written = write!(text, "{value:?}");
         self.0.insert(field.name().to_owned(), text.into());
     }
 

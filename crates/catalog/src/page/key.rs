@@ -10,6 +10,7 @@ use crate::{
     modality::Modalities,
     provider::Slug,
     query::{Filter, Gateway, Query, SortBy, Start},
+    snapshot::Epoch,
     unique::UniqueQuery,
 };
 
@@ -78,6 +79,21 @@ impl PageKey {
         Self {
             gateway: gateway.clone(),
             digest: fields.finish(),
+        }
+    }
+
+    /// The key of the page that a query has in one catalogue: what stands under it can never become untrue.
+    #[must_use]
+    pub fn at(&self, epoch: Epoch) -> Self {
+        let mut digest = self.digest;
+        for half in digest.chunks_exact_mut(16) {
+            for (byte, mixed) in half.iter_mut().zip(epoch.as_bytes()) {
+                *byte ^= mixed;
+            }
+        }
+        Self {
+            gateway: self.gateway.clone(),
+            digest,
         }
     }
 

@@ -25,7 +25,7 @@ impl Page {
     #[must_use]
     pub fn render_unique(snapshot: &Snapshot, query: &UniqueQuery, shape: UniqueShape) -> Self {
         let page = snapshot.unique(query);
-        let key = PageKey::unique(query, shape);
+        let key = PageKey::unique(query, shape).at(snapshot.epoch());
         let name = key.to_string();
         let stamp = Stamp::new(snapshot, &name);
         let mut body = Vec::with_capacity(
@@ -113,7 +113,7 @@ impl Page {
             stamp: Stamp<'a>,
         }
         let selection = snapshot.select(query);
-        let key = PageKey::search(query);
+        let key = PageKey::search(query).at(snapshot.epoch());
         let name = key.to_string();
         let whole = Whole {
             success: true,
