@@ -1,5 +1,6 @@
 //! Whether the gateway lives, and whether it is ready.
 
+mod forms;
 mod gateways;
 mod judge;
 mod optimizations;
