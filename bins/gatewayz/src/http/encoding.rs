@@ -14,9 +14,7 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Encoding {
         for item in value.split(',') {
             let mut parts = item.split(';');
             let name = parts.next().unwrap_or_default().trim();
-            let weight = parts
-                .find_map(|part| part.trim().strip_prefix("q="))
-                .map_or(1000, thousandths);
+            let weight = parts.find_map(weight_of).map_or(1000, thousandths);
             let form = if name.eq_ignore_ascii_case("zstd") {
                 Encoding::Zstd
             } else if name.eq_ignore_ascii_case("gzip") || name.eq_ignore_ascii_case("x-gzip") {
@@ -37,6 +35,12 @@ pub(crate) fn accepted(headers: &HeaderMap) -> Encoding {
         return Encoding::Identity;
     }
     best.0
+}
+
+/// What stands behind `q=`, which may be a capital as well.
+fn weight_of(part: &str) -> Option<&str> {
+    let (name, weight) = part.split_once('=')?;
+    name.trim().eq_ignore_ascii_case("q").then_some(weight)
 }
 
 /// A weight such as `0.8` in thousandths; 0 for what is none.
@@ -76,6 +80,9 @@ mod tests {
         check("zstd;q=0.1, gzip;q=0.9", Gzip);
         check("zstd;q=0, gzip;q=0", Identity);
         check("identity, gzip;q=0.5", Identity);
+        check("zstd;q=0, gzip", Gzip);
+        check("zstd;Q=0, gzip;Q=0.5", Gzip);
+        check("ZSTD; Q=0", Identity);
         check("br", Identity);
         check("gzip;q=oops", Identity);
         check("", Identity);
