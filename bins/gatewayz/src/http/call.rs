@@ -93,7 +93,7 @@ impl Call {
         }
     }
 
-    /// The body as JSON; `None` without a body.
+    /// The body as an object of JSON; `None` without a body.
     pub(crate) async fn json<T: DeserializeOwned>(&mut self, limit: usize) -> Result<Option<T>, Problem> {
         let is_json = |value: &http::HeaderValue| {
             let kind = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
@@ -110,6 +110,11 @@ impl Call {
                 Code::UnsupportedMediaType,
                 "the body must be JSON: send `Content-Type: application/json`",
             ));
+        }
+        // What is derived would also take the fields of a struct one after the other in an array.
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            let message = "the body is not what it should be: a JSON object, in UTF-8";
+            return Err(Problem::new(Code::InvalidBody, message));
         }
         serde_json::from_slice(&bytes)
             .map(Some)

@@ -71,6 +71,14 @@ fn guard_body(app: &App, head: &http::request::Parts, body: &RequestBody) -> Res
     if body.is_empty() {
         return Ok(());
     }
+    let is_chunked = |coding: &HeaderValue| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked");
+    if !head.headers.get_all(header::TRANSFER_ENCODING).iter().all(is_chunked) {
+        // Of `gzip, chunked`, the chunks alone are taken apart: what is in them would be read as what it is not.
+        return Err(Problem::new(
+            Code::MalformedRequest,
+            "bodies of requests are taken with no `Transfer-Encoding` but `chunked`",
+        ));
+    }
     let most = app.config().server.max_body_bytes;
     if body.least_len() > most as u64 {
         return Err(Problem::new(

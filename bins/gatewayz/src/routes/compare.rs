@@ -80,7 +80,7 @@ static BATCH: Route = Route {
 #[serde(deny_unknown_fields)]
 struct Asked {
     #[serde(default)]
-    model_ids: Vec<String>,
+    model_ids: Option<Vec<String>>,
     #[serde(default)]
     criteria: Option<String>,
 }
@@ -93,8 +93,13 @@ fn asked_schema(book: &mut Book) -> Value {
             "additionalProperties": false,
             "properties": {
                 "model_ids": {
-                    "type": "array",
-                    "items": { "type": "string", "minLength": 1, "maxLength": LONGEST },
+                    "type": ["array", "null"],
+                    "items": {
+                        "type": "string",
+                        "minLength": 1,
+                        "maxLength": LONGEST,
+                        "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
+                    },
                     "minItems": 1,
                     "maxItems": MOST,
                 },
@@ -122,8 +127,8 @@ fn batch(app: Arc<App>, mut call: Call) -> BoxFuture<'static, Outcome> {
         let params = call.params()?;
         let mut ids: Vec<&str> = params.list("model_ids").collect();
         if ids.is_empty() {
-            ids = body.model_ids.iter().map(|id| id.trim()).collect();
-        } else if !body.model_ids.is_empty() {
+            ids = body.model_ids.iter().flatten().map(|id| id.trim()).collect();
+        } else if body.model_ids.is_some() {
             return Err(Problem::parameter(
                 "model_ids",
                 "",

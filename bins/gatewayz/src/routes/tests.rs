@@ -290,6 +290,12 @@ async fn comparisons_take_ids_from_the_query_or_from_the_body() {
             "model_ids",
         ),
         (
+            "/v1/models/batch-compare?model_ids=a",
+            &json[..],
+            r#"{"model_ids":[]}"#,
+            "model_ids",
+        ),
+        (
             "/v1/models/batch-compare",
             &json[..],
             r#"{"model_ids":["b"],"criteria":"x"}"#,

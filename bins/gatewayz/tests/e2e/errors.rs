@@ -394,6 +394,21 @@ async fn bodies_are_taken_whole_in_time_and_as_json() {
             "UNSUPPORTED_MEDIA_TYPE",
         ),
         ("no JSON", post(&of_length(1), "{"), 400, "INVALID_REQUEST_BODY"),
+        (
+            "fields without names",
+            post(&of_length(17), r#"[["a"], "price"] "#),
+            400,
+            "INVALID_REQUEST_BODY",
+        ),
+        (
+            "chunks of another coding",
+            post(
+                &format!("transfer-encoding: gzip, chunked\r\n{json}"),
+                "2\r\n{}\r\n0\r\n\r\n",
+            ),
+            400,
+            "MALFORMED_REQUEST",
+        ),
         ("half a body", post(&of_length(100), "{"), 408, "REQUEST_TIMEOUT"),
         ("half a chunk", post(&chunked, "5\r\n{"), 408, "REQUEST_TIMEOUT"),
     ] {
