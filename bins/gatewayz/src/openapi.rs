@@ -112,7 +112,9 @@ pub(crate) fn document(routes: &[&'static Route]) -> Value {
         "info": {
             "title": "Gatewayz",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "One API in front of many providers of language models, and one catalogue of their models.",
+            "description": "One API in front of many providers of language models, and one catalogue of their models. \
+                Besides what an operation says, any request may be refused before its operation is looked at: its head \
+                (408, 431), a body that is too large (413) or packed (415).",
             "license": { "name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT" },
         },
         "servers": [{ "url": "/" }],
@@ -166,7 +168,12 @@ fn operation(route: &Route, at: usize, book: &mut Book, error: &Value) -> Value 
         problems.push(Code::InvalidParameter);
     }
     if matches!(route.payload, Payload::Json(_)) {
-        problems.extend([Code::InvalidBody, Code::PayloadTooLarge, Code::UnsupportedMediaType]);
+        problems.extend([
+            Code::InvalidBody,
+            Code::RequestTimeout,
+            Code::PayloadTooLarge,
+            Code::UnsupportedMediaType,
+        ]);
     }
     if route.access != Access::Public {
         problems.extend([Code::InvalidApiKey, Code::Forbidden]);
@@ -198,8 +205,11 @@ fn operation(route: &Route, at: usize, book: &mut Book, error: &Value) -> Value 
     if let Payload::Json(schema) = route.payload {
         operation["requestBody"] = json!({ "content": { "application/json": { "schema": schema(book) } } });
     }
-    if route.access != Access::Public {
-        operation["security"] = json!([{ "key": [] }]);
+    match route.access {
+        Access::Public => {}
+        // On this machine without.
+        Access::Local => operation["security"] = json!([{}, { "key": [] }]),
+        Access::Key | Access::Admin | Access::CacheAdmin => operation["security"] = json!([{ "key": [] }]),
     }
     debug_assert!(route.verb != Verb::Get || matches!(route.payload, Payload::None));
     operation
@@ -249,13 +259,17 @@ fn parameter(param: &Param) -> Value {
     if param.place == Place::Path && matches!(param.kind, Kind::Text(_)) {
         schema["minLength"] = json!(1);
     }
-    json!({
+    let mut described = json!({
         "name": param.name,
         "in": if param.place == Place::Path { "path" } else { "query" },
         "required": param.required,
         "description": param.about,
         "schema": schema,
-    })
+    });
+    if param.may_be_empty() {
+        described["allowEmptyValue"] = json!(true);
+    }
+    described
 }
 
 fn error_schema(_book: &mut Book) -> Value {
@@ -310,6 +324,20 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn what_is_taken_is_what_is_described() {
+        let whole = document(&crate::routes::all());
+        let of = |path: &str| whole["paths"][path]["get"].clone();
+        // A parameter without a value counts as absent; a text without a character is one.
+        let list = of("/v1/models");
+        for param in list["parameters"].as_array().unwrap() {
+            let is_text = ["provider", "cursor"].contains(&param["name"].as_str().unwrap());
+            assert_eq!(param["allowEmptyValue"] == true, !is_text, "{param}");
+        }
+        // What is open on this machine may be asked without a key.
+        assert_eq!(of("/metrics")["security"], serde_json::json!([{}, { "key": [] }]));
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Param {
         self
     }
 
+    /// Whether it counts as absent where it has no value, as forms send it.
+    pub(crate) const fn may_be_empty(&self) -> bool {
+        matches!(self.place, Place::Query) && !self.required && !matches!(self.kind, Kind::Text(_))
+    }
+
     fn check(&self, value: &str) -> Result<(), Problem> {
         let wrong = |expected: &dyn std::fmt::Display| Err(Problem::parameter(self.name, value, expected));
         match self.kind {
@@ -106,7 +111,7 @@ impl Param {
             Kind::Price => Ok(()),
             Kind::Word(words) if !words.contains(&value) => wrong(&format_args!("one of {}", words.join(", "))),
             Kind::Word(_) => Ok(()),
-            Kind::Gateway if value.is_empty() || value.len() > 80 => wrong(&"the name of a provider, or all"),
+            Kind::Gateway if value.is_empty() || value.chars().count() > 80 => wrong(&"the name of a provider, or all"),
             Kind::Gateway => Ok(()),
             Kind::List { most, each } => {
                 let mut items = items(value);
@@ -165,11 +170,7 @@ impl<'a> Params<'a> {
             if values[at].is_some() && !is_list {
                 return Err(Problem::parameter(&name, &value, "given once"));
             }
-            // A parameter without a value is as good as none, as forms send it.
-            if value.is_empty() && !matches!(declared[at].kind, Kind::Text(_)) {
-                if declared[at].required {
-                    declared[at].check(&value)?;
-                }
+            if value.is_empty() && declared[at].may_be_empty() {
                 continue;
             }
             let value = match values[at].take() {
@@ -328,6 +329,10 @@ mod tests {
         assert_eq!(params.number("limit"), Some(7));
         assert_eq!(params.whole("offset"), None);
         assert!(!params.flag("unique_models"));
+        // Lengths are those of the description: characters.
+        let long = format!("gateway={}", "\u{e9}".repeat(80));
+        assert!(Params::read(route(), &[], &long).is_ok());
+        refused(&format!("{long}e"), "gateway");
     }
 
     proptest! {
