@@ -7,6 +7,7 @@ mod forget;
 mod load;
 mod metadata;
 mod metrics;
+mod patience;
 mod rendered;
 mod surface;
 
@@ -20,7 +21,8 @@ use thiserror::Error;
 pub(crate) use self::load::WriteGate;
 pub use self::{forget::Invalidated, metadata::PageMetadata, rendered::Rendered, surface::CatalogStats};
 use self::{
-    forget::Keep, load::SnapshotLoader, metadata::MetadataBook, metrics::CatalogMetrics, rendered::RenderedCodec,
+    forget::Keep, load::SnapshotLoader, metadata::MetadataBook, metrics::CatalogMetrics, patience::Pulse,
+    rendered::RenderedCodec,
 };
 use crate::{
     enrich::ManualPrices,
@@ -135,6 +137,7 @@ struct Inner<S> {
     pages: Cache<PageKey, Page>,
     metadata: MetadataBook,
     metrics: CatalogMetrics,
+    pulse: Pulse,
 }
 
 impl<S: CatalogStore> Catalog<S> {
@@ -188,6 +191,7 @@ impl<S: CatalogStore> Catalog<S> {
                     .build()?,
                 metadata: MetadataBook::new(node)?,
                 metrics: CatalogMetrics::new(&directory),
+                pulse: Pulse::default(),
                 loader: SnapshotLoader::new(Arc::clone(&store), Arc::clone(&directory), manual, gate),
                 node: node.clone(),
                 directory,
@@ -249,11 +253,15 @@ impl<S: CatalogStore> Catalog<S> {
 
     /// The present snapshot, and how it was found: it always has a value.
     ///
+    /// Where nothing may be served and the store does not answer at all, it fails after about a second. The load goes
+    /// on for others.
+    ///
     /// # Errors
     ///
     /// As [`snapshot`](Self::snapshot).
     pub async fn snapshot_lookup(&self) -> Result<Lookup<Snapshot>, CatalogError> {
-        let lookup = self.inner.full.get_or_load(&(), &self.inner.loader).await?;
+        let loading = self.inner.full.get_or_load(&(), &self.inner.loader);
+        let lookup = self.inner.pulse.while_it_beats(&self.inner.store, loading).await?;
         match lookup.value {
             Some(_) => Ok(lookup),
             // The loader always finds a snapshot, be it an empty one.
