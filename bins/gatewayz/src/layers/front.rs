@@ -18,6 +18,8 @@ use crate::{
 };
 
 const OVERHEAD: HeaderName = HeaderName::from_static("x-gatewayz-overhead-us");
+/// The route whose 503 is what it is asked for, every other second by every balancer, and nothing to warn of.
+const READY: &str = "ready";
 
 /// Names requests, finds their routes, and counts them.
 #[derive(Clone, Debug)]
@@ -131,7 +133,7 @@ impl Asked {
         if self.is_head {
             strip(&mut response);
         }
-        if tracing::enabled!(tracing::Level::DEBUG) || status.is_server_error() {
+        if tracing::enabled!(tracing::Level::DEBUG) || (status.is_server_error() && self.route != READY) {
             self.tell(status, took);
         }
         response
@@ -141,7 +143,7 @@ impl Asked {
     fn tell(&self, status: StatusCode, took: std::time::Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         let (status, route, id) = (status.as_u16(), self.route, &self.id);
-        if status >= 500 {
+        if status >= 500 && self.route != READY {
             tracing::warn!(route, status, micros, request_id = %id, "request failed");
         } else {
             tracing::debug!(route, status, micros, request_id = %id, "request");

@@ -47,6 +47,9 @@ async fn postgres_may_come_later() {
     assert_eq!((ready.status, &ready.json()["status"]), (503, &"starting".into()));
     let took = is_refused_soon(&gateway, ALL).await;
     eprintln!("without a database, 503 after {took:?}");
+    // A caller that got a 503 is worth a line, a balancer that got one is not.
+    gateway.logs(&["WARN", "request failed", "listModels"]).await;
+    assert!(!gateway.log().contains(r#""route":"ready""#), "{}", gateway.log());
     postgres.restart().await.unwrap();
     gateway.ready().await;
     let list = gateway.get(ALL).await;
