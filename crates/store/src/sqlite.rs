@@ -221,7 +221,10 @@ fn refusal(error: &rusqlite::Error) -> StoreError {
             StoreError::Unavailable(format!("another process writes to the file: {text}"))
         }
         Some(ErrorCode::OperationInterrupted) => StoreError::Unavailable("the call took too long".to_owned()),
-        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::OutOfMemory) => {
+        Some(ErrorCode::CannotOpen) => StoreError::Unavailable(format!(
+            "{text}; its folder has to be there and writable, or name another file in the URL of the database"
+        )),
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure | ErrorCode::OutOfMemory) => {
             StoreError::Unavailable(text)
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Refused(format!(
