@@ -14,7 +14,7 @@ use tokio::sync::{Notify, watch};
 use crate::{
     breaker::Breaker,
     config::RedisConfig,
-    fault::Fault,
+    fault::{Fault, Kind},
     faults::Faults,
     journal::{Journal, Recent},
     link::{Blueprint, Lane, Link, Request},
@@ -124,6 +124,9 @@ impl Inner {
             Ok(_) => self.breaker.succeeded(),
             Err(fault) => {
                 self.meters.error(fault);
+                if fault.kind == Kind::Timeout && self.meters.may_warn(fault.kind) {
+                    tracing::warn!("Cache operation timeout: {}: Redis is slow", op.as_str());
+                }
                 if fault.kind.is_silence() {
                     self.breaker.failed();
                     self.look.notify_one();
@@ -164,9 +167,9 @@ impl Inner {
     pub(crate) fn report_gone(&self, fault: &Fault) {
         self.meters.set_up(false);
         if std::mem::replace(&mut *self.reported.lock(), Reported::Gone) != Reported::Gone {
-            tracing::warn!(
+            tracing::error!(
                 kind = fault.kind.as_str(),
-                "redis does not answer: memory serves for a short while, then the source"
+                "Redis connection failed: {fault}; the cache in memory serves for a short while, then the source"
             );
         }
     }
@@ -175,7 +178,7 @@ impl Inner {
     pub(crate) fn report_attached(&self) {
         self.meters.set_attached(true);
         if std::mem::replace(&mut *self.reported.lock(), Reported::Attached) != Reported::Attached {
-            tracing::info!("attached to redis: coherent entries are served from memory");
+            tracing::info!("attached to Redis: coherent entries are served from memory");
         }
     }
 

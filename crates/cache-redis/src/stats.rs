@@ -67,7 +67,7 @@ impl Op {
         Self::Control,
     ];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "get",
             Self::Acquire => "acquire",
@@ -229,7 +229,7 @@ impl Meters {
             counter.increment(1);
         }
         if fault.kind.is_refusal() && fault.kind != Kind::NoScript && self.may_warn(fault.kind) {
-            tracing::warn!(kind = fault.kind.as_str(), error = %fault, "redis refuses; its share is served from the source");
+            tracing::warn!(kind = fault.kind.as_str(), error = %fault, "Redis refuses; its share of the cache is served from the source");
         }
     }
 

@@ -14,7 +14,7 @@ mod surface;
 use std::{sync::Arc, time::Duration};
 
 use gatewayz_cache_core::{
-    Cache, Capacity, InvalidKeyspace, Keyspace, LoadError, Loaded, Lookup, Node, Pace, loader_fn,
+    Cache, CacheStatus, Capacity, InvalidKeyspace, Keyspace, LoadError, Loaded, Lookup, Node, Pace, loader_fn,
 };
 use thiserror::Error;
 
@@ -127,6 +127,7 @@ struct Inner<S> {
     store: Arc<S>,
     loader: SnapshotLoader<S>,
     full: Cache<(), Snapshot>,
+    full_ttl: Duration,
     provider: Cache<Slug, Rendered>,
     gateway: Cache<Slug, Rendered>,
     index: Cache<Slug, Rendered>,
@@ -166,6 +167,7 @@ impl<S: CatalogStore> Catalog<S> {
         let gate = WriteGate::new(node)?;
         Ok(Self {
             inner: Arc::new(Inner {
+                full_ttl: options.applied(keyspaces::FULL).policy.ttl,
                 full: node
                     .local_cache(options.applied(keyspaces::FULL))
                     .codec(SnapshotCodec::new(Arc::clone(&directory)))
@@ -262,10 +264,28 @@ impl<S: CatalogStore> Catalog<S> {
     pub async fn snapshot_lookup(&self) -> Result<Lookup<Snapshot>, CatalogError> {
         let loading = self.inner.full.get_or_load(&(), &self.inner.loader);
         let lookup = self.inner.pulse.while_it_beats(&self.inner.store, loading).await?;
-        match lookup.value {
-            Some(_) => Ok(lookup),
+        match &lookup.value {
+            Some(snapshot) => {
+                self.tell(snapshot, &lookup);
+                Ok(lookup)
+            }
             // The loader always finds a snapshot, be it an empty one.
             None => Err(CatalogError::Load(LoadError::Abandoned)),
+        }
+    }
+
+    /// Says how the present snapshot was found.
+    fn tell(&self, snapshot: &Snapshot, lookup: &Lookup<Snapshot>) {
+        match lookup.status {
+            CacheStatus::SharedHit => {
+                let (models, age) = (snapshot.len(), lookup.age().as_secs());
+                tracing::debug!("Cache HIT: Full model catalog ({models} models of {age}s ago, source: redis)");
+            }
+            CacheStatus::Fill => {
+                let (models, ttl) = (snapshot.len(), self.inner.full_ttl.as_secs());
+                tracing::info!("Cache SET: Full model catalog ({models} models, TTL: {ttl}s)");
+            }
+            _ => tracing::debug!("Cache HIT: Full model catalog"),
         }
     }
 
@@ -296,6 +316,7 @@ impl<S: CatalogStore> Catalog<S> {
         let whole = self.inner.full.peek(&())?;
         let hit = self.inner.pages.hit(&key.at(whole.value.as_ref()?.epoch()))?;
         self.inner.metrics.count(key.gateway(), true);
+        tracing::debug!("Cache HIT: {}", key.gateway().as_str());
         Some(hit.made_of(&whole))
     }
 
@@ -354,6 +375,7 @@ impl<S: CatalogStore> Catalog<S> {
         render: impl Fn(&Snapshot) -> Page + Clone + Send + Sync + 'static,
     ) -> Result<Lookup<Page>, CatalogError> {
         self.inner.metrics.count(key.gateway(), false);
+        tracing::debug!("Cache MISS: {}", key.gateway().as_str());
         let whole = self.snapshot_lookup().await?;
         let snapshot = whole.value.clone().ok_or(CatalogError::Load(LoadError::Abandoned))?;
         let catalog = self.clone();

@@ -96,6 +96,7 @@ impl<S: CatalogStore> Catalog<S> {
                 // Rows of all providers may have its prices.
                 return self.invalidate_full_catalog().await;
             }
+            tracing::debug!("Cache INVALIDATE: Gateway catalog for {slug}");
             cut.merge(graph.expand(keyspaces::PROVIDER_CHANGED, slug.as_str()));
             copied = copied.key(&keyspaces::GATEWAY, slug);
         }
@@ -108,7 +109,10 @@ impl<S: CatalogStore> Catalog<S> {
     /// Puts a snapshot, made of what was just written to the store, in the place of the present one, and forgets all
     /// that was made of that.
     pub async fn cache_full_catalog(&self, snapshot: Snapshot) -> Propagation {
+        let models = snapshot.len();
         let placed = self.inner.full.insert(&(), snapshot).await;
+        let ttl = self.inner.full_ttl.as_secs();
+        tracing::info!("Cache SET: Full model catalog ({models} models, TTL: {ttl}s)");
         let forgotten = self.forget(false, everything_cut(), everything_copied()).await;
         both(placed, forgotten)
     }
@@ -122,7 +126,9 @@ impl<S: CatalogStore> Catalog<S> {
     pub async fn cache_gateway_catalog(&self, name: &str, models: Rendered) -> Result<Propagation, CatalogError> {
         let slug = &self.provider(name)?.slug;
         let forgotten = self.invalidate_providers([slug]).await;
-        Ok(both(forgotten, self.inner.provider.insert(slug, models).await))
+        let placed = self.inner.provider.insert(slug, models).await;
+        tracing::info!("Cache SET: Gateway catalog for {slug}");
+        Ok(both(forgotten, placed))
     }
 
     /// Forgets a provider's list, by any of its names, with all that was made of it.
@@ -156,17 +162,20 @@ impl<S: CatalogStore> Catalog<S> {
 
     /// Forgets the whole catalogue and all that was made of it.
     pub async fn invalidate_full_catalog(&self) -> Propagation {
+        tracing::info!("Cache INVALIDATE: Full model catalog");
         self.forget(true, everything_cut(), everything_copied()).await
     }
 
     /// Forgets the unique models, with the snapshot that they are cut out of.
     pub async fn invalidate_unique_models(&self) -> Propagation {
+        tracing::debug!("Cache INVALIDATE: Unique models");
         let unique = Invalidation::new().keyspace(&keyspaces::UNIQUE);
         self.forget(true, unique, Invalidation::new()).await
     }
 
     /// Forgets the figures, with the snapshot that they are cut out of.
     pub async fn invalidate_catalog_stats(&self) -> Propagation {
+        tracing::debug!("Cache INVALIDATE: Catalog statistics");
         let stats = Invalidation::new().keyspace(&keyspaces::STATS);
         self.forget(true, stats, Invalidation::new()).await
     }

@@ -175,6 +175,8 @@ impl<S: CatalogStore> Loader<(), Snapshot> for SnapshotLoader<S> {
     type Error = StoreError;
 
     async fn load(&self, _key: &()) -> Result<Loaded<Snapshot>, StoreError> {
+        tracing::debug!("Cache MISS: Full model catalog (fetching from DB)");
+        let begun = tokio::time::Instant::now();
         let source = Arc::clone(&self.source);
         let filter = RowFilter::default();
         let rows = source.gate.read(|| source.store.catalogue(&filter)).await?;
@@ -187,6 +189,11 @@ impl<S: CatalogStore> Loader<(), Snapshot> for SnapshotLoader<S> {
         let snapshot = build
             .await
             .map_err(|error| StoreError::Refused(format!("the catalogue could not be built: {error}")))?;
+        tracing::info!(
+            "Catalog build time: {}ms (source: database, {} models)",
+            begun.elapsed().as_millis(),
+            snapshot.len()
+        );
         Ok(Loaded::found(snapshot))
     }
 }
