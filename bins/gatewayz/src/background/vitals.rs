@@ -7,7 +7,7 @@ use gatewayz_cache_redis::ServerInfo;
 use gatewayz_catalog::StoreError;
 use metrics::{counter, gauge};
 use parking_lot::Mutex;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use crate::app::App;
 
@@ -17,6 +17,8 @@ const DATABASE: Duration = Duration::from_secs(5);
 const DATABASE_GONE: Duration = Duration::from_secs(1);
 /// How often Redis is.
 const REDIS: Duration = Duration::from_secs(15);
+/// How often while it says nothing, such as before the first connection.
+const REDIS_GONE: Duration = Duration::from_secs(1);
 /// How long the database may take.
 const DATABASE_LIMIT: Duration = Duration::from_secs(3);
 /// How long Redis may.
@@ -109,11 +111,8 @@ pub(super) async fn watch_database(app: &App) {
 /// Asks Redis for ever, if there is one.
 pub(super) async fn watch_redis(app: &App) {
     let Some(tier) = &app.tier else { return };
-    let mut turns = interval(REDIS);
-    turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut totals = Totals::default();
     loop {
-        turns.tick().await;
         match timeout(REDIS_LIMIT, tier.server_info()).await {
             Ok(Ok(info)) => {
                 publish(&info, &mut totals);
@@ -125,6 +124,8 @@ pub(super) async fn watch_redis(app: &App) {
             }
             Err(_elapsed) => *app.vitals.redis.lock() = None,
         }
+        let is_up = app.vitals.redis.lock().is_some();
+        tokio::time::sleep(if is_up { REDIS } else { REDIS_GONE }).await;
     }
 }
 

@@ -40,7 +40,6 @@ pub(super) fn run(globals: &Globals, matches: &ArgMatches) -> Result<Exit, Failu
             if let Err(error) = log.filter(&loaded.config.log.filter) {
                 tracing::error!(%error, "the log stays as it is");
             }
-            tracing::info!("the configuration was read anew");
             Some(loaded.config)
         }
         Err(error) => {

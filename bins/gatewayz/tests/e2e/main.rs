@@ -17,6 +17,7 @@ mod kept;
 mod limits;
 mod load;
 mod nodes;
+mod observed;
 mod paging;
 mod reload;
 mod slow;
