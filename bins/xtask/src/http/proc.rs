@@ -35,6 +35,30 @@ pub(crate) fn memory(pid: u32) -> Result<Memory, Failure> {
     parse_status(&text).ok_or_else(|| Failure::new(format!("/proc/{pid}/status has no VmRSS")))
 }
 
+/// Returns how much memory the process has once it has given back what it no longer uses: when two looks in a row, a
+/// second apart, show the same within a hundredth, or after ten of them.
+///
+/// # Errors
+///
+/// Returns a failure when there is no such process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for an allocator, which tells nobody when it is done"
+)]
+pub(crate) fn settled_memory(pid: u32) -> Result<Memory, Failure> {
+    let mut last = memory(pid)?;
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_secs(1));
+        let now = memory(pid)?;
+        let is_same = now.now.abs_diff(last.now) <= last.now / 100;
+        last = now;
+        if is_same {
+            break;
+        }
+    }
+    Ok(last)
+}
+
 fn read(pid: u32, file: &str) -> Result<String, Failure> {
     let path = format!("/proc/{pid}/{file}");
     std::fs::read_to_string(&path).map_err(|error| Failure::new(format!("{path} cannot be read: {error}")))

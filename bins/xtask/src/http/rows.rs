@@ -408,13 +408,13 @@ fn memory(bench: &mut Bench<'_>) -> Result<(), Failure> {
         what,
         unit: Unit::Mebibytes,
     };
-    let ready = proc::memory(gateway.pid())?;
+    let ready = proc::settled_memory(gateway.pid())?;
     bench
         .figures
         .ours(name("memory/ready", "memory when ready"), mebibytes(ready.now));
     warm(&gateway)?;
-    let warm_memory = proc::memory(gateway.pid())?;
-    let what = "memory, catalogue loaded, 200 pages warm";
+    let warm_memory = proc::settled_memory(gateway.pid())?;
+    let what = "memory, catalogue loaded, 200 pages warm, settled";
     bench
         .figures
         .ours(name("memory/warm", what), mebibytes(warm_memory.now));
@@ -427,7 +427,7 @@ fn memory(bench: &mut Bench<'_>) -> Result<(), Failure> {
     });
     let after = name("memory/refreshed", "after 3 refreshes of the catalogue");
     let after_peak = name("memory/refreshed_peak", "the most until then, refreshes included");
-    match refreshed.and_then(|()| proc::memory(gateway.pid())) {
+    match refreshed.and_then(|()| proc::settled_memory(gateway.pid())) {
         Ok(memory) => {
             bench.figures.ours(after, mebibytes(memory.now));
             bench.figures.ours(after_peak, mebibytes(memory.peak));
