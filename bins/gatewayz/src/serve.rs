@@ -83,7 +83,7 @@ impl Server {
         let limits = Limits {
             header: config.server.header_timeout,
             idle: config.server.idle_timeout,
-            answer: config.server.request_timeout + config.server.idle_timeout,
+            answer: config.server.idle_timeout,
             max_header_bytes: config.server.max_header_bytes,
             max_connections: config.server.max_connections,
         };

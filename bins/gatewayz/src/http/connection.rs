@@ -35,7 +35,7 @@ pub(crate) struct Limits {
     pub(crate) header: Duration,
     /// Without any request.
     pub(crate) idle: Duration,
-    /// For the other end to take another byte of an answer, the time that the answer itself takes included.
+    /// For the other end to take another byte of an answer that has begun.
     pub(crate) answer: Duration,
     /// The greatest head of a request.
     pub(crate) max_header_bytes: usize,
@@ -101,7 +101,7 @@ where
             let request = request.map(|body| RequestBody::incoming(body, peer));
             // A service is cheap to clone, and `poll_ready` never has anybody wait: see the admission layer.
             front.clone().call(request).map(move |response| {
-                let mut response = response.map(|body| body.ending(open));
+                let mut response = response.map(|body| body.ending(open.answered()));
                 if is_last {
                     response
                         .headers_mut()

@@ -263,13 +263,7 @@ where
 
 /// Waits for the first byte of a connection; `false` where none comes.
 async fn speaks(socket: &TcpStream, idle: Duration, mut stage: watch::Receiver<Stage>) -> bool {
-    let closing = async {
-        while stage
-            .wait_for(|&at| at == Stage::Closing)
-            .await
-            .is_ok_and(|at| *at != Stage::Closing)
-        {}
-    };
+    let closing = async { drop(stage.wait_for(|&at| at == Stage::Closing).await) };
     tokio::select! {
         biased;
         ready = socket.ready(Interest::READABLE) => ready.is_ok(),

@@ -29,6 +29,8 @@ pub(crate) struct Watch {
     since: AtomicU64,
     /// Requests without a whole answer. More than one only with HTTP/2.
     open: AtomicU32,
+    /// Those of them whose answers have not begun: how long that may take is the gate's to say.
+    unanswered: AtomicU32,
     /// HTTP/2 has frames of its own at any time: only whether there are requests counts.
     multiplexed: AtomicBool,
 }
@@ -56,6 +58,7 @@ impl Watch {
             phase: AtomicU8::new(IDLE),
             since: AtomicU64::new(now()),
             open: AtomicU32::new(0),
+            unanswered: AtomicU32::new(0),
             multiplexed: AtomicBool::new(false),
         })
     }
@@ -68,7 +71,14 @@ impl Watch {
     /// A request was read.
     pub(super) fn begin(&self) {
         self.open.fetch_add(1, Ordering::Relaxed);
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
         self.enter(BUSY);
+    }
+
+    /// An answer begins: from now on, the other end has to take it.
+    fn answer(&self) {
+        self.unanswered.fetch_sub(1, Ordering::Relaxed);
+        self.since.store(now(), Ordering::Relaxed);
     }
 
     /// An answer was handed over whole, or given up.
@@ -88,6 +98,7 @@ impl Watch {
         let (limit, after) = match self.phase.load(Ordering::Relaxed) {
             IDLE => (idle, Verdict::Close),
             HEAD => (header, Verdict::TooSlow),
+            BUSY if self.unanswered.load(Ordering::Relaxed) > 0 => return Verdict::Wait(answer),
             BUSY => (answer, Verdict::Abort),
             // The answer that says so has had its time.
             _ => (Duration::from_secs(1), Verdict::Abort),
@@ -106,18 +117,34 @@ impl Watch {
 
 /// A request that is open; dropped when its answer is over.
 #[derive(Debug)]
-pub(crate) struct Open(Arc<Watch>);
+pub(crate) struct Open {
+    watch: Arc<Watch>,
+    answered: bool,
+}
 
 impl Open {
     pub(super) fn new(watch: &Arc<Watch>) -> Self {
         watch.begin();
-        Self(Arc::clone(watch))
+        Self {
+            watch: Arc::clone(watch),
+            answered: false,
+        }
+    }
+
+    /// Its answer begins.
+    pub(super) fn answered(mut self) -> Self {
+        self.watch.answer();
+        self.answered = true;
+        self
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.end();
+        if !self.answered {
+            self.watch.answer();
+        }
+        self.watch.end();
     }
 }
 

@@ -59,18 +59,7 @@ async fn callers_that_rest_are_told_or_let_go() {
 /// A list that waits for the database when the end begins is answered when the database answers.
 #[tokio::test]
 async fn what_is_under_way_is_answered_while_postgres_takes_its_time() {
-    let postgres = Postgres::start().await.unwrap();
-    let settings = Settings::new()
-        .file("[cache]\nwarm_on_startup = false")
-        .database(postgres.url());
-    // The first one fills the store, and has read it by then.
-    drop(Gateway::start(settings.clone()).await);
-    let mut gateway = Gateway::start(settings).await;
-    postgres.freeze().unwrap();
-    let mut client = gateway.connect().await;
-    let slow = tokio::spawn(async move { refresh(&mut client).await });
-    let waits = async || gateway.metric("concurrency_active_requests", &[]).await > 0.0;
-    eventually(SOON, waits).await.unwrap();
+    let (postgres, mut gateway, slow) = reading_while_postgres_is_frozen("").await;
     gateway.signal(Signal::TERM);
     gateway.logs(&["ending"]).await;
     let refuses = async || Client::connect(gateway.addr).await.is_err();
@@ -83,6 +72,26 @@ async fn what_is_under_way_is_answered_while_postgres_takes_its_time() {
     assert_eq!(gateway.ended(SOON).await.code(), Some(0));
 }
 
+/// A gateway that reads its database for an administrator, while that does not answer.
+async fn reading_while_postgres_is_frozen(
+    file: &str,
+) -> (Postgres, Gateway, tokio::task::JoinHandle<std::io::Result<Response>>) {
+    let postgres = Postgres::start().await.unwrap();
+    let settings = Settings::new()
+        .file("[cache]\nwarm_on_startup = false")
+        .file(file)
+        .database(postgres.url());
+    // The first one fills the store, and has read it by then.
+    drop(Gateway::start(settings.clone()).await);
+    let gateway = Gateway::start(settings).await;
+    postgres.freeze().unwrap();
+    let mut client = gateway.connect().await;
+    let slow = tokio::spawn(async move { refresh(&mut client).await });
+    let waits = async || gateway.metric("concurrency_active_requests", &[]).await > 0.0;
+    eventually(SOON, waits).await.unwrap();
+    (postgres, gateway, slow)
+}
+
 /// Has the database read. Callers of a list are refused after a second; an administrator waits for the outcome.
 async fn refresh(client: &mut Client) -> std::io::Result<Response> {
     let key = format!("Bearer {KEY}");
@@ -93,17 +102,7 @@ async fn refresh(client: &mut Client) -> std::io::Result<Response> {
 /// What takes longer than it may is cut off, and the process ends all the same.
 #[tokio::test]
 async fn the_end_comes_in_time_while_postgres_is_frozen() {
-    let postgres = Postgres::start().await.unwrap();
-    let settings = Settings::new()
-        .file("[cache]\nwarm_on_startup = false\n[server]\ndrain_timeout = \"1s\"")
-        .database(postgres.url());
-    drop(Gateway::start(settings.clone()).await);
-    let mut gateway = Gateway::start(settings).await;
-    postgres.freeze().unwrap();
-    let mut client = gateway.connect().await;
-    let slow = tokio::spawn(async move { refresh(&mut client).await });
-    let waits = async || gateway.metric("concurrency_active_requests", &[]).await > 0.0;
-    eventually(SOON, waits).await.unwrap();
+    let (_postgres, mut gateway, slow) = reading_while_postgres_is_frozen("[server]\ndrain_timeout = \"1s\"").await;
     gateway.signal(Signal::TERM);
     let told = Instant::now();
     assert_eq!(gateway.ended(SOON).await.code(), Some(0));

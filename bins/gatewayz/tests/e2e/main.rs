@@ -10,6 +10,7 @@ mod admin;
 mod client;
 mod drain;
 mod errors;
+mod far;
 mod gateway;
 mod h2;
 mod idle;
