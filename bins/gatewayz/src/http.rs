@@ -27,6 +27,6 @@ pub(crate) use self::{
     problem::{Code, Problem},
     reply::{document, form, json, page},
     request_id::RequestId,
-    route::{Access, Deadline, Handler, NotFound, Outcome, Payload, Route, Router, Verb, distance},
+    route::{Access, Deadline, Handler, NotFound, Outcome, Payload, Route, Router, Verb},
     tls::{InvalidTls, TlsAcceptor},
 };

@@ -12,6 +12,7 @@ mod layers;
 mod openapi;
 mod routes;
 mod serve;
+mod spelling;
 mod telemetry;
 
 use std::process::ExitCode;

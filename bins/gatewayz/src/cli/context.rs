@@ -17,7 +17,7 @@ use super::{
 use crate::{
     config::{Config, Loaded, Origin, Sources},
     engine::Engine,
-    http::distance,
+    spelling,
     telemetry::start_log,
 };
 
@@ -254,13 +254,9 @@ pub(super) fn provider(directory: &Directory, name: &str) -> Result<Slug, Failur
     if let Some(provider) = directory.resolve(name) {
         return Ok(provider.slug.clone());
     }
-    let near = directory
-        .iter()
-        .map(|provider| (distance(name, provider.slug.as_str()), provider.slug.as_str()))
-        .filter(|(far, slug)| *far <= 2.max(slug.len() / 3))
-        .min();
-    let hint = match near {
-        Some((_, slug)) => format!("did you mean `{slug}`?"),
+    let known = directory.iter().map(|provider| provider.slug.as_str());
+    let hint = match spelling::nearest(name, known).first() {
+        Some(slug) => format!("did you mean `{slug}`?"),
         None => "`gatewayz providers` lists them".to_owned(),
     };
     Err(Failure::new(

@@ -9,6 +9,7 @@ use std::{
 use thiserror::Error;
 
 use super::origin::Origin;
+use crate::spelling;
 
 /// Why a configuration cannot be used. It lists everything that was found.
 #[derive(Clone, Debug, Error)]
@@ -168,28 +169,7 @@ pub(super) fn quoted(text: &str) -> String {
 
 /// The word that is spelled most like another, if one is spelled alike at all.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    known
-        .into_iter()
-        .map(|known| (distance(known, word), known))
-        .min()
-        .filter(|(distance, known)| *distance <= 2.max(known.len() / 3))
-        .map(|(_, known)| known)
-}
-
-/// How many letters one has to change, add or leave out to make one word of the other.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (above, a) in one.chars().take(64).enumerate() {
-        let mut diagonal = above;
-        row[0] = above + 1;
-        for (at, b) in other.iter().enumerate() {
-            let change = diagonal + usize::from(a != *b);
-            diagonal = row[at + 1];
-            row[at + 1] = change.min(diagonal + 1).min(row[at] + 1);
-        }
-    }
-    row.last().copied().unwrap_or(0)
+    spelling::nearest(word, known).first().copied()
 }
 
 /// The path of a file as messages show it.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::{Method, Response};
 
 use super::{Body, Call, Code, Param, Problem};
-use crate::{app::App, openapi::Answers};
+use crate::{app::App, openapi::Answers, spelling::distance};
 
 /// What comes of a call.
 pub(crate) type Outcome = Result<Response<Body>, Problem>;
@@ -283,22 +283,6 @@ fn apart(path: &'static str) -> (&'static str, &'static str) {
     path.split_at(end.unwrap_or(path.len()))
 }
 
-/// How many characters have to be changed, put in or left out. Bounded: what is much longer is far away.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(128).collect(), b.chars().collect());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, x) in a.iter().enumerate() {
-        let mut before = row[0];
-        row[0] = at + 1;
-        for (to, y) in b.iter().enumerate() {
-            let same = before + usize::from(x != y);
-            before = row[to + 1];
-            row[to + 1] = same.min(before + 1).min(row[to] + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// The problem of a request without a route.
 impl NotFound<'_> {
     pub(crate) fn problem(&self, router: &Router, path: &str) -> Problem {
@@ -383,13 +367,6 @@ mod tests {
         assert!(router().nearest("/something/else/altogether").is_empty());
         let long: Uri = format!("/{}", "x".repeat(60_000)).parse().unwrap();
         assert!(router().nearest(long.path()).is_empty());
-    }
-
-    #[test]
-    fn distances() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("same", "same"), 0);
     }
 
     fn route(name: &'static str, paths: &'static [&'static str]) -> &'static Route {

@@ -16,6 +16,7 @@ use crate::{
         Access, Call, Code, Deadline, Handler, Kind, Outcome, Param, Params, Payload, Problem, Route, Verb, form, page,
     },
     openapi::Answers,
+    spelling,
 };
 
 /// Whose models are listed where nobody says whose.
@@ -168,24 +169,13 @@ pub(crate) fn gateway_named(app: &App, name: &str) -> Result<Option<Gateway>, Pr
 /// Nobody is called so.
 pub(crate) fn unknown_provider(app: &App, name: &str) -> Problem {
     let shown: String = name.chars().take(80).collect();
-    let mut near: Vec<(usize, &str)> = app
-        .catalog
-        .directory()
-        .iter()
-        .map(|provider| {
-            (
-                crate::http::distance(&shown, provider.slug.as_str()),
-                provider.slug.as_str(),
-            )
-        })
-        .filter(|(far, slug)| *far <= 2.max(slug.len() / 3))
-        .collect();
-    near.sort_unstable();
+    let known = app.catalog.directory().iter().map(|provider| provider.slug.as_str());
+    let near = spelling::nearest(&shown, known);
     Problem::new(
         Code::ProviderNotFound,
         format!("there is no provider `{shown}`; `/v1/gateways` lists them"),
     )
-    .suggest(near.into_iter().take(3).map(|(_, slug)| slug.to_owned()))
+    .suggest(near.into_iter().map(str::to_owned))
     .context(serde_json::json!({ "parameter": "gateway", "value": shown }))
 }
 

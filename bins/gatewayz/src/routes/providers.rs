@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{Access, Call, Code, Deadline, Handler, Kind, Param, Params, Payload, Problem, Route, Verb, distance},
+    http::{Access, Call, Code, Deadline, Handler, Kind, Param, Params, Payload, Problem, Route, Verb},
     openapi::{Answers, Shape as _, shape},
+    spelling,
 };
 
 pub(crate) static ROUTES: &[&Route] = &[&LIST, &STATS, &TOP];
@@ -236,16 +237,14 @@ impl Who {
 /// Neither a developer nor a provider is called so.
 fn unknown(app: &App, snapshot: &Snapshot, name: &str) -> Problem {
     let developers = snapshot.developer_summaries(&Gateway::All);
-    let mut near: Vec<(usize, &str)> = developers
+    let about_as_long = developers
         .iter()
-        .filter(|developer| developer.slug.len().abs_diff(name.len()) <= 3)
-        .map(|developer| (distance(name, &developer.slug), &*developer.slug))
-        .filter(|(far, slug)| *far <= 2.max(slug.len() / 3))
-        .collect();
-    near.sort_unstable();
+        .map(|developer| &*developer.slug)
+        .filter(|slug| slug.len().abs_diff(name.len()) <= 3);
+    let near = spelling::nearest(name, about_as_long);
     let shown: String = name.chars().take(80).collect();
     unknown_provider(app, name)
-        .suggest(near.into_iter().take(3).map(|(_, slug)| slug.to_owned()))
+        .suggest(near.into_iter().map(str::to_owned))
         .context(serde_json::json!({ "parameter": "name", "value": shown }))
 }
 

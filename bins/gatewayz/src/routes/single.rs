@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     app::App,
-    http::{Access, Call, Code, Deadline, Handler, Kind, Param, Params, Payload, Problem, Route, Verb, distance},
+    http::{Access, Call, Code, Deadline, Handler, Kind, Param, Params, Payload, Problem, Route, Verb},
     openapi::{Answers, Book, Shape as _, shape},
+    spelling::distance,
 };
 
 pub(crate) static ROUTES: &[&Route] = &[&DETAIL, &DEVELOPER, &SINGLE];
