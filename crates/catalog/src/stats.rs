@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{iso::Iso, provider::Slug, snapshot::Snapshot, source::HealthStatus};
+use crate::{iso::Iso, model::Model, provider::Slug, snapshot::Snapshot, source::HealthStatus};
 
 /// Figures of one snapshot. Equal snapshots have equal figures on every node.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -103,6 +103,31 @@ impl Percentiles {
     }
 }
 
+impl PriceCounts {
+    /// Counts a row.
+    pub fn count(&mut self, row: &Model) {
+        *(if row.is_free() {
+            &mut self.free
+        } else if row.pricing.is_unknown() {
+            &mut self.unknown
+        } else {
+            &mut self.paid
+        }) += 1;
+    }
+}
+
+impl HealthCounts {
+    /// Counts a row.
+    pub fn count(&mut self, row: &Model) {
+        *(match row.health {
+            HealthStatus::Healthy => &mut self.healthy,
+            HealthStatus::Degraded => &mut self.degraded,
+            HealthStatus::Down => &mut self.down,
+            HealthStatus::Unknown => &mut self.unknown,
+        }) += 1;
+    }
+}
+
 impl Snapshot {
     /// Figures of the whole. Looks at each row once.
     #[must_use]
@@ -115,19 +140,8 @@ impl Snapshot {
             *modalities.entry((row.input, row.output)).or_default() += 1;
             let source = row.pricing_source.as_ref().map_or("unknown", |source| source.as_str());
             *pricing_sources.entry(source).or_default() += 1;
-            *(if row.is_free() {
-                &mut prices.free
-            } else if row.pricing.is_unknown() {
-                &mut prices.unknown
-            } else {
-                &mut prices.paid
-            }) += 1;
-            *(match row.health {
-                HealthStatus::Healthy => &mut health.healthy,
-                HealthStatus::Degraded => &mut health.degraded,
-                HealthStatus::Down => &mut health.down,
-                HealthStatus::Unknown => &mut health.unknown,
-            }) += 1;
+            prices.count(row);
+            health.count(row);
         }
         let models = self.unique_models();
         Stats {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use gatewayz_catalog::{HealthCounts, HealthStatus, Model, Percentiles, Price, PriceCounts, Slug, Snapshot, Token};
+use gatewayz_catalog::{HealthCounts, Model, Percentiles, Price, PriceCounts, Slug, Snapshot, Token};
 
 use super::cut::count;
 use crate::openapi::shape;
@@ -48,19 +48,8 @@ impl Figures {
             *modalities.entry((row.input, row.output)).or_default() += 1;
             models.insert(&row.canonical);
             developers.extend(row.developer.as_deref());
-            *(if row.is_free() {
-                &mut prices.free
-            } else if row.pricing.is_unknown() {
-                &mut prices.unknown
-            } else {
-                &mut prices.paid
-            }) += 1;
-            *(match row.health {
-                HealthStatus::Healthy => &mut health.healthy,
-                HealthStatus::Degraded => &mut health.degraded,
-                HealthStatus::Down => &mut health.down,
-                HealthStatus::Unknown => &mut health.unknown,
-            }) += 1;
+            prices.count(row);
+            health.count(row);
             means.extend(row.pricing.mean().filter(|_| !row.is_free()));
         }
         let contexts = rows.iter().filter_map(|row| Some(row.context_length?.get())).collect();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gatewayz_cache_core::UnixMillis;
-use gatewayz_catalog::{HealthStatus, Model, Snapshot};
+use gatewayz_catalog::{HealthCounts, Model, Snapshot};
 
 use super::{
     judge::{GatewayCounts, percent},
@@ -173,23 +173,16 @@ shape! {
 
 impl ModelCounts {
     pub(super) fn of<'m>(rows: impl IntoIterator<Item = &'m Model>) -> Self {
-        let mut counts = [0_u32; 4];
-        for row in rows {
-            counts[match row.health {
-                HealthStatus::Healthy => 0,
-                HealthStatus::Degraded => 1,
-                HealthStatus::Down => 2,
-                HealthStatus::Unknown => 3,
-            }] += 1;
-        }
-        let [healthy, degraded, unhealthy, unknown] = counts;
+        let mut counts = HealthCounts::default();
+        rows.into_iter().for_each(|row| counts.count(row));
+        let tracked = counts.healthy + counts.degraded + counts.down;
         Self {
-            total: counts.iter().sum(),
-            tracked: healthy + degraded + unhealthy,
-            healthy,
-            degraded,
-            unhealthy,
-            unknown,
+            total: tracked + counts.unknown,
+            tracked,
+            healthy: counts.healthy,
+            degraded: counts.degraded,
+            unhealthy: counts.down,
+            unknown: counts.unknown,
         }
     }
 }
