@@ -7,7 +7,7 @@ mod warm;
 
 use std::{sync::Arc, time::Duration};
 
-use gatewayz_catalog::keyspaces;
+use gatewayz_catalog::{Phase, keyspaces};
 use tokio::{sync::watch, task::JoinSet};
 
 pub(crate) use self::{
@@ -39,6 +39,7 @@ pub(crate) fn start(app: &Arc<App>, stop: &watch::Receiver<bool>) -> JoinSet<()>
     ));
     let watched = Arc::clone(app);
     jobs.spawn(until(stop.clone(), async move { vitals::watch_redis(&watched).await }));
+    jobs.spawn(until(stop.clone(), count_syncs(Arc::clone(app))));
     if app.config().sync.enabled {
         jobs.spawn(sync(Arc::clone(app), stop.clone()));
     }
@@ -147,20 +148,38 @@ async fn sync(app: Arc<App>, stop: watch::Receiver<bool>) {
         return;
     }
     if app.config().sync.on_startup {
-        let run = app.jobs.begin(Job::Sync, app.node.time().wall());
         let options = crate::engine::sync_options(&app.config());
-        let running = app.sync.run(&options);
-        tokio::pin!(running);
         let mut stopped = stop.clone();
         tokio::select! {
             _ = stopped.wait_for(|&stop| stop) => return,
-            report = &mut running => {
+            report = app.sync.run(&options) => {
                 tracing::info!(synced = report.synced(), failed = report.failed, "the first sync is over");
-                run.done();
             }
         }
     }
     app.schedule.run(stop).await;
+}
+
+/// Keeps count of the syncs that this node runs, whoever asked for them.
+async fn count_syncs(app: Arc<App>) {
+    let mut progress = app.sync.progress();
+    while progress.wait_for(|at| at.phase != Phase::Idle).await.is_ok() {
+        let run = app.jobs.begin(Job::Sync, app.node.time().wall());
+        let Ok(ended) = progress
+            .wait_for(|at| at.phase == Phase::Idle)
+            .await
+            .map(|at| at.clone())
+        else {
+            return;
+        };
+        if ended.fetched + ended.failed < ended.total {
+            run.failed("broken off".to_owned());
+        } else if ended.total > 0 && ended.failed >= ended.total {
+            run.failed("no list could be had".to_owned());
+        } else {
+            run.done();
+        }
+    }
 }
 
 async fn upkeep(app: Arc<App>) {

@@ -136,6 +136,8 @@ impl<S: CatalogStore, L: ListSource> Sync<S, L> {
             }
         }
         report.finish(self.catalog.node().time().now().since(started));
+        let failed = usize::try_from(report.failed).unwrap_or(usize::MAX);
+        self.progress.send_modify(|progress| progress.failed = failed);
         report
     }
 

@@ -277,18 +277,6 @@ fn details(report: &SyncReport) -> Value {
     })
 }
 
-/// Runs a sync as a job, so that its figures are where those of the scheduled ones are.
-async fn run(app: &App, options: &SyncOptions) -> SyncReport {
-    let run = app.jobs.begin(Job::Sync, app.node.time().wall());
-    let report = app.sync.run(options).await;
-    if report.synced() == 0 && report.failed > 0 {
-        run.failed("no list could be had".to_owned());
-    } else {
-        run.done();
-    }
-    report
-}
-
 fn mode(dry_run: bool) -> WriteMode {
     if dry_run { WriteMode::DryRun } else { WriteMode::Apply }
 }
@@ -384,7 +372,7 @@ async fn steps(app: &Arc<App>, plan: &Plan) -> Result<(SyncDone, Propagation), P
                 Lists::Active => None,
                 Lists::One(slug) => Some(vec![slug.clone()]),
             };
-            let report = run(app, &options).await;
+            let report = app.sync.run(&options).await;
             reached = reached.and(propagation(&report));
             told(&report, plan.done)
         }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use gatewayz_testkit::{RedisServer, eventually};
+use gatewayz_testkit::{RedisServer, SimulatedProvider, eventually, simulated::Reply};
 use serde_json::Value;
 
-use crate::gateway::{Gateway, SOON, Settings};
+use crate::gateway::{Gateway, SOON, Settings, only};
 
 const ALERTS: &str = include_str!("../../../../docs/alerts.yml");
 const DASHBOARD: &str = include_str!("../../../../docs/dashboard.json");
@@ -169,4 +169,22 @@ async fn a_database_that_cannot_be_opened_says_what_it_needs() {
     assert_eq!(refused.status.code(), Some(1), "{}", refused.log);
     let log = &refused.log;
     assert!(log.contains("nowhere/gatewayz.db") && log.contains("writable"), "{log}");
+}
+
+#[tokio::test]
+async fn scheduled_syncs_are_counted() {
+    let upstream = SimulatedProvider::start().await.unwrap();
+    upstream.route("/v1/models", Reply::models(5));
+    let settings = Settings::new()
+        .file(&only(&["groq"], &format!("{}/v1/models", upstream.url())))
+        .env("ENABLE_SCHEDULED_MODEL_SYNC", "true");
+    let gateway = Gateway::start(settings).await;
+    let labels = ["job=\"sync\"", "outcome=\"ok\""];
+    let counted = async || gateway.metric("background_runs_total", &labels).await >= 1.0;
+    eventually(SOON, counted).await.unwrap();
+    let stats = gateway.admin("GET", "/cache/stats").await.json();
+    let jobs = stats["jobs"].as_array().unwrap();
+    let sync = jobs.iter().find(|job| job["job"] == "sync").unwrap();
+    assert_eq!((&sync["failures"], &sync["last_error"]), (&0.into(), &Value::Null));
+    assert!(sync["last_run"].is_string(), "{sync}");
 }

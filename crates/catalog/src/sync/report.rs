@@ -148,7 +148,7 @@ pub struct Progress {
     pub running: Vec<Slug>,
     /// How many were fetched.
     pub fetched: usize,
-    /// How many could not be.
+    /// How many could not be; when the run is over, those that could not be written as well.
     pub failed: usize,
     /// How many rows there are so far.
     pub rows: u64,
