@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use gatewayz_cache_core::Propagation;
+use gatewayz_catalog::Provider;
 
 use super::{BASE, GATEWAY, named, target, timestamp};
 use crate::{
-    admin::Deed,
+    admin::{Deed, carry_out},
     app::App,
-    http::{Call, Code, Handler, Kind, Outcome, Param, Route, Verb, json},
+    http::{Call, Code, Handler, Kind, Outcome, Param, Problem, Route, Verb, json},
     openapi::{Answers, Shape as _, shape},
 };
 
@@ -77,11 +78,7 @@ fn clear(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let provider = named(&app, &call.params()?)?;
         let deed = Deed::begin(&call, "clear the cache", target(provider.as_ref()));
-        let propagation = match &provider {
-            Some(provider) => app.catalog.invalidate_providers([&provider.slug]).await,
-            None => app.catalog.clear_all_model_caches().await,
-        };
-        deed.done(Some(propagation));
+        let propagation = forget(&app, provider.clone(), deed).await?;
         let mut cleared = CacheCleared {
             success: true,
             message: "All caches cleared".to_owned(),
@@ -105,6 +102,20 @@ fn clear(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
     })
 }
 
+/// Forgets what is cached of a provider, or everything, whether or not the caller waits for it.
+async fn forget(app: &Arc<App>, provider: Option<Arc<Provider>>, deed: Deed) -> Result<Propagation, Problem> {
+    let app = Arc::clone(app);
+    carry_out(async move {
+        let propagation = match provider {
+            Some(provider) => app.catalog.invalidate_providers([&provider.slug]).await,
+            None => app.catalog.clear_all_model_caches().await,
+        };
+        deed.done(Some(propagation));
+        Ok(propagation)
+    })
+    .await
+}
+
 fn slugs(app: &App) -> Vec<String> {
     let providers = app.catalog.directory().iter();
     providers.map(|provider| provider.slug.as_str().to_owned()).collect()
@@ -119,11 +130,7 @@ fn invalidate(app: Arc<App>, call: Call) -> BoxFuture<'static, Outcome> {
         let deed = Deed::begin(&call, "invalidate the cache", on);
         // Prices and names of providers are part of every row: lists go with them. One provider's lists are enough where
         // it is named.
-        let propagation: Propagation = match &provider {
-            Some(provider) => app.catalog.invalidate_providers([&provider.slug]).await,
-            None => app.catalog.invalidate_full_catalog().await,
-        };
-        deed.done(Some(propagation));
+        let propagation = forget(&app, provider.clone(), deed).await?;
         let whose = provider.map_or_else(|| slugs(&app), |provider| vec![provider.slug.as_str().to_owned()]);
         json(&CacheInvalidated {
             success: true,
