@@ -131,11 +131,20 @@ fn judge(app: &App, call: &Call) -> Verdict {
     if keys.is_admin(key) {
         return Verdict::Pass(Caller::Admin("admin".to_owned()));
     }
-    // Keys of the store have a shape: nothing else is worth asking for.
-    match keys.digest(key).filter(|_| key.starts_with(b"gw_")) {
+    match keys.digest(key).filter(|_| has_shape(key)) {
         Some(digest) => Verdict::Ask(digest),
         None => missing("this key is not known".to_owned()),
     }
+}
+
+/// Whether the store could have such a key: nothing else is worth asking for.
+fn has_shape(key: &[u8]) -> bool {
+    const PREFIXES: [&[u8]; 4] = [b"gw_live_", b"gw_test_", b"gw_staging_", b"gw_dev_"];
+    // A full key has 51 characters, a temporary one less than 40.
+    key.len() <= 64
+        && PREFIXES
+            .iter()
+            .any(|prefix| key.len() > prefix.len() && key.starts_with(prefix))
 }
 
 async fn ask(app: &App, digest: KeyDigest, access: Access) -> Result<Caller, Problem> {
@@ -201,5 +210,19 @@ where
                 })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_shape;
+
+    #[test]
+    fn only_what_looks_like_a_key_is_asked_for() {
+        assert!(has_shape(b"gw_live_0123456789abcdef"));
+        for key in [&b"gw_live_"[..], b"gw_", b"gw_prod_0123456789", b"sk-1234", &[b'x'; 51]] {
+            assert!(!has_shape(key));
+        }
+        assert!(!has_shape(format!("gw_test_{}", "x".repeat(60)).as_bytes()));
     }
 }
