@@ -100,7 +100,7 @@ fn guard_body(app: &App, head: &http::request::Parts, body: &RequestBody) -> Res
 /// What is known when a request is to be answered.
 struct Asked {
     started: Instant,
-    metrics: Arc<RouteMetrics>,
+    metrics: &'static RouteMetrics,
     route: &'static str,
     id: RequestId,
     is_head: bool,
@@ -191,7 +191,7 @@ where
         let peer = body.peer;
         let mut asked = Asked {
             started,
-            metrics: Arc::clone(&self.app.http.unmatched),
+            metrics: &self.app.http.unmatched,
             route: "unmatched",
             id: id.clone(),
             is_head: head.method == Method::HEAD,
@@ -227,7 +227,7 @@ where
             .map(|(name, value)| (name, value.into_owned()))
             .collect();
         asked.route = route.name;
-        asked.metrics = Arc::clone(self.app.http.of(route));
+        asked.metrics = self.app.http.of(route);
         if let Err(problem) = guard_body(self.app, &head, &body) {
             return Answer::now(asked.finish(problem.into_response(&id)));
         }

@@ -1,9 +1,6 @@
 //! Requests by route and status, and the time that their answers took.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
 use http::StatusCode;
 use metrics::{Counter, Histogram, Unit, counter, describe_counter, describe_histogram, histogram};
@@ -61,9 +58,9 @@ impl RouteMetrics {
 /// The counters of all routes. The label is the route's usual path, whichever of its names was asked for.
 #[derive(Debug)]
 pub(crate) struct HttpMetrics {
-    routes: Vec<(&'static str, Arc<RouteMetrics>)>,
+    routes: Vec<(&'static str, RouteMetrics)>,
     /// Those of requests without a route.
-    pub(crate) unmatched: Arc<RouteMetrics>,
+    pub(crate) unmatched: RouteMetrics,
 }
 
 impl HttpMetrics {
@@ -77,18 +74,18 @@ impl HttpMetrics {
         );
         let metrics = |route: &&'static Route| {
             let metrics = RouteMetrics::new(route.verb.as_str(), route.paths[0]);
-            (route.name, Arc::new(metrics))
+            (route.name, metrics)
         };
         let mut routes: Vec<_> = routes.iter().map(metrics).collect();
         routes.sort_unstable_by_key(|(name, _)| *name);
         Self {
             routes,
-            unmatched: Arc::new(RouteMetrics::new("other", "unmatched")),
+            unmatched: RouteMetrics::new("other", "unmatched"),
         }
     }
 
     /// Those of a route.
-    pub(crate) fn of(&self, route: &Route) -> &Arc<RouteMetrics> {
+    pub(crate) fn of(&self, route: &Route) -> &RouteMetrics {
         self.routes
             .binary_search_by_key(&route.name, |(name, _)| name)
             .ok()
