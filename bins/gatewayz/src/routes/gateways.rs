@@ -1,16 +1,16 @@
 //! Providers: who serves models.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use foldhash::HashMap;
-use futures_util::{StreamExt as _, future::BoxFuture, stream};
+use futures_util::future::BoxFuture;
 use gatewayz_catalog::{
-    Gateway, GatewayStatus, GatewayStatusSummary, HealthCounts, Priority, ProviderSummary, Slug, Snapshot,
+    Gateway, GatewayStatus, GatewayStatusSummary, HealthCounts, Priority, ProviderSummary, Snapshot,
 };
 
 use super::{
     cut::{self, Made, TIME_RANGE, UNRECORDED, USUAL_RANGE, changed_at, count, present, written},
     figures::Figures,
+    health::picture,
 };
 use crate::{
     app::App,
@@ -21,10 +21,6 @@ use crate::{
 pub(crate) static ROUTES: &[&Route] = &[&GATEWAYS, &STATUS, &SUMMARY, &STATS, &ROUTERS];
 
 const CHAPTER: &str = "Providers";
-/// How many providers' states are asked for at once.
-const AT_ONCE: usize = 32;
-/// How long all of them may take together: what is not known by then is taken for well.
-const STATES: Duration = Duration::from_secs(2);
 const NO_ROUTERS: &str = "This gateway has no router: every request names its model.";
 
 static GATEWAYS: Route = Route {
@@ -194,30 +190,21 @@ fn status(app: Arc<App>, _call: Call) -> BoxFuture<'static, Outcome> {
     Box::pin(async move {
         let lookup = cut::snapshot(&app).await?;
         let snapshot = present(&lookup)?;
-        let states = states(&app).await;
-        let statuses = snapshot.gateway_statuses(|slug| states.get(slug).cloned());
+        let picture = picture(&app).await;
+        let statuses = snapshot.gateway_statuses(|slug| {
+            let at = picture
+                .gateways
+                .binary_search_by(|gateway| gateway.provider.slug.cmp(slug))
+                .ok()?;
+            let state = &picture.gateways.get(at)?.state;
+            Some((state.in_error_state, state.error.clone()))
+        });
         json(&GatewaysStatus {
             data: statuses.data,
             summary: statuses.summary,
             timestamp: app.node.time().wall().to_string(),
         })
     })
-}
-
-/// Which providers are left alone at present, and why. Those of which nothing was heard in time are left out.
-async fn states(app: &Arc<App>) -> HashMap<Slug, (bool, Option<String>)> {
-    let active = app.catalog.directory().iter().filter(|provider| provider.active);
-    let slugs: Vec<Slug> = active.map(|provider| provider.slug.clone()).collect();
-    let one = |slug: Slug| {
-        let app = Arc::clone(app);
-        async move {
-            let state = app.lists.states().state(&slug).await;
-            (slug, (state.in_error_state, state.error))
-        }
-    };
-    let asked = stream::iter(slugs).map(one).buffer_unordered(AT_ONCE);
-    let in_time = asked.take_until(tokio::time::sleep(STATES));
-    in_time.collect().await
 }
 
 fn summary(_app: &App, call: &Call, snapshot: &Snapshot) -> Made {
